@@ -1,0 +1,79 @@
+//! Every bound of the engine, each with its reason. Nothing loops or allocates on a number that came from a caller, a
+//! file or a peer without one of these.
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty = $value:expr, $unit:literal;)+) => {
+        $($(#[doc = $doc])+ pub const $name: $kind = $value;)+
+
+        /// One row of the reference page "limits".
+        #[derive(Clone, Copy, Debug)]
+        pub struct Limit {
+            /// The constant's name.
+            pub name: &'static str,
+            /// Its value.
+            pub value: u64,
+            /// Its unit.
+            pub unit: &'static str,
+            /// What it bounds and why.
+            pub reason: &'static str,
+        }
+
+        /// Every limit, for the reference page and for `info`.
+        pub const ALL: &[Limit] = &[$(Limit {
+            name: stringify!($name), value: $value as u64, unit: $unit, reason: concat!($($doc),+),
+        },)+];
+    };
+}
+
+limits! {
+    /// Longest key of a document, UTF-8. A path of a file system fits; a key stays far below an index block.
+    KEY_BYTES_MAX: usize = 4096, "bytes";
+    /// Longest name of a collection, tag or actor label, UTF-8. Names stand in every index key of their documents.
+    NAME_BYTES_MAX: usize = 128, "bytes";
+    /// Largest encoded value of one document. A value is decoded in memory as a whole, also in a 4 GiB browser tab.
+    VALUE_BYTES_MAX: usize = 64 << 20, "bytes";
+    /// Deepest nesting of arrays and maps. Decoding recurses, and the smallest stack is a browser worker's.
+    VALUE_DEPTH_MAX: usize = 64, "levels";
+    /// Most changes in one commit. A commit is encoded in memory and read back as one frame.
+    COMMIT_CHANGES_MAX: usize = 1_000_000, "changes";
+    /// Largest commit, header and values together. It is one frame and one write.
+    COMMIT_BYTES_MAX: usize = 256 << 20, "bytes";
+    /// Longest message of a commit.
+    MESSAGE_BYTES_MAX: usize = 64 << 10, "bytes";
+    /// Longest author of a commit.
+    AUTHOR_BYTES_MAX: usize = 1024, "bytes";
+    /// Most causes named by one commit.
+    COMMIT_CAUSES_MAX: usize = 1024, "causes";
+    /// Most versions that one change may name as replaced: concurrent heads of one document.
+    PARENTS_MAX: usize = 1024, "versions";
+    /// Most actors known to one database: each is an entry of every version vector.
+    ACTORS_MAX: usize = 65_536, "actors";
+    /// Size at which a log segment is closed and the next begun. Segments are the unit of tiering and salvage.
+    SEGMENT_BYTES: u64 = 64 << 20, "bytes";
+    /// Log written since the last checkpoint at which the next one is due: what opening has to replay.
+    TAIL_BYTES: u64 = 4 << 20, "bytes";
+    /// Log written since the last checkpoint at which writers wait for it, so that opening stays fast.
+    TAIL_BYTES_MAX: u64 = 8 << 20, "bytes";
+    /// Zeros written ahead of the log, so that a small commit's sync does not have to allocate blocks.
+    PREALLOCATE_BYTES: u64 = 4 << 20, "bytes";
+    /// Target size of one block of an index table: one read, one checksum, one entry of the cache.
+    TABLE_BLOCK_BYTES: usize = 4096, "bytes";
+    /// Largest block that is accepted from a file: the target and two longest keys.
+    TABLE_BLOCK_BYTES_MAX: usize = 64 << 10, "bytes";
+    /// Index tables of one size that are merged into one: bounds the tables a lookup may visit.
+    TABLE_FANOUT: usize = 4, "tables";
+    /// Most index tables and log segments that a manifest may name.
+    FILES_MAX: usize = 1 << 20, "files";
+    /// How far another replica's clock may be ahead of ours.
+    CLOCK_SKEW_MS_MAX: i64 = 24 * 60 * 60 * 1000, "milliseconds";
+    /// Smallest memory budget of the cache.
+    CACHE_BYTES_MIN: usize = 1 << 20, "bytes";
+    /// Memory budget of the cache when none is given.
+    CACHE_BYTES_DEFAULT: usize = 64 << 20, "bytes";
+    /// Most nodes that one lineage query returns.
+    LINEAGE_NODES_MAX: usize = 10_000, "versions";
+    /// Most changes that the structural diff of two values lists before it reports whole values.
+    DIFF_CHANGES_MAX: usize = 100_000, "changes";
+    /// How long an acknowledged commit may stay unsynced under relaxed durability while maintenance runs.
+    RELAXED_SYNC_MS: u64 = 100, "milliseconds";
+}

@@ -1,0 +1,1 @@
+//! Simulator, model and helpers shared by the suites.
