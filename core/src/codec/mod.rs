@@ -1,1 +1,5 @@
-//! codec
+//! Encodings: pure functions between values of the engine and bytes. They never see storage, clocks or entropy.
+
+pub(crate) mod commit;
+pub(crate) mod cursor;
+pub(crate) mod varint;
