@@ -16,8 +16,6 @@ pub enum Bug {
     IgnoreBlockChecksum,
     SwapRootSlots,
     RootBeforeManifestSync,
-    RecoverOneFrameShort,
-    RecoverTornFrame,
     TruncateOnCorruption,
     SkipChainCheck,
     ForgetTailTruncation,

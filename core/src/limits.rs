@@ -55,7 +55,7 @@ limits! {
     /// Log written since the last checkpoint at which writers wait for it, so that opening stays fast.
     TAIL_BYTES_MAX: u64 = 8 << 20, "bytes";
     /// Zeros written ahead of the log, so that a small commit's sync does not have to allocate blocks.
-    PREALLOCATE_BYTES: u64 = 4 << 20, "bytes";
+    PREALLOCATE_BYTES: u64 = 1 << 20, "bytes";
     /// Target size of one block of an index table: one read, one checksum, one entry of the cache.
     TABLE_BLOCK_BYTES: usize = 4096, "bytes";
     /// Largest block that is accepted from a file: the target and two longest keys.
