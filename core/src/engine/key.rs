@@ -1,0 +1,320 @@
+//! Keys and values of the index: what is looked up, and where it points.
+//!
+//! | kind | key | value |
+//! |---|---|---|
+//! | version | collection, document key, timestamp descending, actor descending | flags, counter, where its value is, expiry |
+//! | commit | actor, counter | where its frame is |
+//! | commit id | first bytes of the id, where its frame is | - |
+//! | effect | collection, document key and version of a cause; the commit that names it | - |
+//!
+//! Keys compare as bytes. A document key may contain any character, so it is escaped: a zero byte becomes `00 FF`, and
+//! `00 00` ends it. Of an actor the first eight bytes stand in the key; two actors with the same ones are refused.
+
+#![deny(clippy::indexing_slicing)]
+
+use crate::{
+    clock::Timestamp,
+    codec::{cursor::Cursor, varint::write_u64},
+    id::{ActorId, CommitId, VersionId},
+    log::Location,
+};
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+const VERSION: u8 = 1;
+const COMMIT: u8 = 2;
+const COMMIT_ID: u8 = 3;
+const EFFECT: u8 = 4;
+
+/// Bytes of a version key behind the document: timestamp and actor.
+const STAMP_BYTES: usize = 16;
+
+/// The part of an actor that stands in keys.
+pub(crate) type ShortActor = [u8; 8];
+
+pub(crate) fn short(actor: ActorId) -> ShortActor {
+    let mut short = [0; 8];
+    short.iter_mut().zip(actor.0).for_each(|(to, from)| *to = from);
+    short
+}
+
+/// The keys of all versions of all documents start with this.
+pub(crate) const VERSIONS: [u8; 1] = [VERSION];
+
+/// What the keys of a collection's documents start with.
+pub(crate) fn collection(name: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len() + 2);
+    out.push(VERSION);
+    out.extend_from_slice(name.as_bytes());
+    out.push(0);
+    out
+}
+
+/// What the keys of a document's versions start with.
+pub(crate) fn document(name: &str, key: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len() + key.len() + 4 + STAMP_BYTES);
+    write_document(&mut out, VERSION, name, key);
+    out
+}
+
+/// What the keys of documents whose key starts with `prefix` start with.
+pub(crate) fn documents_with_prefix(name: &str, prefix: &str) -> Vec<u8> {
+    let mut out = document(name, prefix);
+    out.truncate(out.len() - 2);
+    out
+}
+
+fn write_document(out: &mut Vec<u8>, kind: u8, name: &str, key: &str) {
+    out.push(kind);
+    out.extend_from_slice(name.as_bytes());
+    out.push(0);
+    if key.as_bytes().contains(&0) {
+        for &byte in key.as_bytes() {
+            out.push(byte);
+            if byte == 0 {
+                out.push(0xff);
+            }
+        }
+    } else {
+        out.extend_from_slice(key.as_bytes());
+    }
+    out.extend_from_slice(&[0, 0]);
+}
+
+/// The smallest key above every key that starts with `prefix`, which must not be all `FF`.
+pub(crate) fn successor(prefix: &[u8]) -> Vec<u8> {
+    let mut out = prefix.to_vec();
+    while let Some(last) = out.pop() {
+        if last < 0xff {
+            out.push(last + 1);
+            break;
+        }
+    }
+    out
+}
+
+/// Appends the timestamp and actor of a version to its document's prefix.
+pub(crate) fn write_stamp(out: &mut Vec<u8>, timestamp: Timestamp, actor: ShortActor) {
+    out.extend_from_slice(&stamp(timestamp).to_be_bytes());
+    actor.iter().for_each(|byte| out.push(!byte));
+}
+
+/// Timestamps as integers that ascend when the timestamps descend.
+fn stamp(timestamp: Timestamp) -> u64 {
+    !((timestamp.to_bits() as u64) ^ (1 << 63))
+}
+
+/// A number that grows with the timestamp, for the bounds of a table.
+pub(crate) fn ascending_stamp(timestamp: Timestamp) -> u64 {
+    !stamp(timestamp)
+}
+
+/// The document's part of a version key, or `None` for a key of another kind.
+pub(crate) fn filter_part(key: &[u8]) -> Option<&[u8]> {
+    match key.first() {
+        Some(&VERSION) => key.get(..key.len().checked_sub(STAMP_BYTES)?),
+        _ => None,
+    }
+}
+
+/// The timestamp and actor at the end of a version key.
+pub(crate) fn read_stamp(key: &[u8]) -> Option<(Timestamp, ShortActor)> {
+    let mut input = Cursor::new(key.get(key.len().checked_sub(STAMP_BYTES)?..)?);
+    let bits = u64::from_be_bytes(input.array()?);
+    let actor: ShortActor = input.array()?;
+    Some((Timestamp::from_bits((!bits ^ (1 << 63)) as i64), actor.map(|byte| !byte)))
+}
+
+/// The names in the document's part of a version key: collection and key.
+pub(crate) fn read_document(prefix: &[u8]) -> Option<(&str, String)> {
+    let rest = prefix.strip_prefix(&[VERSION])?;
+    let end = rest.iter().position(|&byte| byte == 0)?;
+    let (name, rest) = rest.split_at_checked(end)?;
+    let escaped = rest.strip_prefix(&[0])?.strip_suffix(&[0, 0])?;
+    let mut key = Vec::with_capacity(escaped.len());
+    let mut bytes = escaped.iter();
+    while let Some(&byte) = bytes.next() {
+        key.push(byte);
+        if byte == 0 && bytes.next() != Some(&0xff) {
+            return None;
+        }
+    }
+    Some((core::str::from_utf8(name).ok()?, String::from_utf8(key).ok()?))
+}
+
+pub(crate) fn commit(version: VersionId) -> Vec<u8> {
+    let mut out = commits_of(version.actor);
+    out.extend_from_slice(&version.counter.to_be_bytes());
+    out
+}
+
+/// What the keys of an actor's commits start with.
+pub(crate) fn commits_of(actor: ActorId) -> Vec<u8> {
+    let mut out = Vec::with_capacity(25);
+    out.push(COMMIT);
+    out.extend_from_slice(&actor.0);
+    out
+}
+
+pub(crate) fn commit_id(id: &CommitId, frame: Location) -> Vec<u8> {
+    let mut out = commit_ids_with_prefix(id.0.get(..8).unwrap_or_default());
+    write_location(&mut out, frame);
+    out
+}
+
+/// What the keys of commit ids that start with `prefix` (at most eight bytes) start with.
+pub(crate) fn commit_ids_with_prefix(prefix: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(20);
+    out.push(COMMIT_ID);
+    out.extend_from_slice(prefix.get(..8).unwrap_or(prefix));
+    out
+}
+
+/// The frame in a commit id's key.
+pub(crate) fn read_commit_id(key: &[u8]) -> Option<Location> {
+    let mut input = Cursor::new(key.get(9..)?);
+    read_location(&mut input).filter(|_| input.is_empty())
+}
+
+/// What the keys of the effects of one version start with.
+pub(crate) fn effects_of(name: &str, key: &str, cause: VersionId) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len() + key.len() + 64);
+    write_document(&mut out, EFFECT, name, key);
+    out.extend_from_slice(&cause.actor.0);
+    out.extend_from_slice(&cause.counter.to_be_bytes());
+    out
+}
+
+pub(crate) fn effect(name: &str, key: &str, cause: VersionId, commit: VersionId) -> Vec<u8> {
+    let mut out = effects_of(name, key, cause);
+    out.extend_from_slice(&commit.actor.0);
+    out.extend_from_slice(&commit.counter.to_be_bytes());
+    out
+}
+
+/// The commit at the end of an effect's key.
+pub(crate) fn read_effect(key: &[u8]) -> Option<VersionId> {
+    let mut input = Cursor::new(key.get(key.len().checked_sub(24)?..)?);
+    Some(VersionId { actor: ActorId(input.array()?), counter: input.array().map(u64::from_be_bytes)? })
+}
+
+fn write_location(out: &mut Vec<u8>, at: Location) {
+    write_u64(out, u64::from(at.segment));
+    write_u64(out, at.offset);
+    write_u64(out, u64::from(at.bytes));
+}
+
+fn read_location(input: &mut Cursor<'_>) -> Option<Location> {
+    Some(Location {
+        segment: u32::try_from(input.varint()?).ok()?,
+        offset: input.varint()?,
+        bytes: u32::try_from(input.varint()?).ok()?,
+    })
+}
+
+/// The index value of a commit: where its frame is.
+pub(crate) fn frame_value(at: Location) -> Box<[u8]> {
+    let mut out = Vec::with_capacity(12);
+    write_location(&mut out, at);
+    out.into_boxed_slice()
+}
+
+pub(crate) fn read_frame_value(value: &[u8]) -> Option<Location> {
+    let mut input = Cursor::new(value);
+    read_location(&mut input).filter(|_| input.is_empty())
+}
+
+/// The index value of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) counter: u64,
+    /// Where the record of the value is; `None` for a deletion.
+    pub(crate) record: Option<Location>,
+    pub(crate) expires_at: Option<i64>,
+    /// When this version arrived, the document had other heads: its history has to be read to know them.
+    pub(crate) conflicted: bool,
+}
+
+const DELETED: u8 = 1;
+const EXPIRES: u8 = 2;
+const CONFLICTED: u8 = 4;
+
+impl Entry {
+    pub(crate) fn encode(&self) -> Box<[u8]> {
+        let mut out = Vec::with_capacity(24);
+        let deleted = if self.record.is_none() { DELETED } else { 0 };
+        let expires = if self.expires_at.is_some() { EXPIRES } else { 0 };
+        out.push(deleted | expires | if self.conflicted { CONFLICTED } else { 0 });
+        write_u64(&mut out, self.counter);
+        if let Some(at) = self.record {
+            write_location(&mut out, at);
+        }
+        if let Some(at) = self.expires_at {
+            out.extend_from_slice(&at.to_le_bytes());
+        }
+        out.into_boxed_slice()
+    }
+
+    pub(crate) fn decode(value: &[u8]) -> Option<Entry> {
+        let mut input = Cursor::new(value);
+        let flags = input.u8().filter(|f| f & !(DELETED | EXPIRES | CONFLICTED) == 0)?;
+        let counter = input.varint()?;
+        let record = if flags & DELETED == 0 { Some(read_location(&mut input)?) } else { None };
+        let expires_at = if flags & EXPIRES != 0 { Some(input.i64()?) } else { None };
+        input.is_empty().then_some(Entry { counter, record, expires_at, conflicted: flags & CONFLICTED != 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn version_key(name: &str, key: &str, timestamp: i64, actor: u8) -> Vec<u8> {
+        let mut out = document(name, key);
+        write_stamp(&mut out, Timestamp::from_bits(timestamp), [actor; 8]);
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn keys_order_by_document_then_newest_first(
+            a in ("[ab]{1,2}", "[\u{0}a\u{1}é]{0,3}", any::<i64>(), 0u8..3),
+            b in ("[ab]{1,2}", "[\u{0}a\u{1}é]{0,3}", any::<i64>(), 0u8..3),
+        ) {
+            let logical = (&a.0, &a.1, core::cmp::Reverse(a.2), core::cmp::Reverse(a.3))
+                .cmp(&(&b.0, &b.1, core::cmp::Reverse(b.2), core::cmp::Reverse(b.3)));
+            let bytes = version_key(&a.0, &a.1, a.2, a.3).cmp(&version_key(&b.0, &b.1, b.2, b.3));
+            prop_assert_eq!(bytes, logical);
+        }
+
+        #[test]
+        fn version_keys_come_back(name in "[a-z]{1,8}", key in "[\u{0}a\u{1}é/]{0,9}", timestamp: i64, actor: u8) {
+            let bytes = version_key(&name, &key, timestamp, actor);
+            prop_assert_eq!(read_stamp(&bytes), Some((Timestamp::from_bits(timestamp), [actor; 8])));
+            let prefix = filter_part(&bytes).unwrap();
+            prop_assert_eq!(prefix, document(&name, &key));
+            prop_assert_eq!(read_document(prefix), Some((name.as_str(), key)));
+        }
+
+        #[test]
+        fn entries_come_back(counter: u64, at in any::<Option<(u32, u64, u32)>>(), expires_at: Option<i64>, conflicted: bool) {
+            let record = at.map(|(segment, offset, bytes)| Location { segment, offset, bytes });
+            let entry = Entry { counter, record, expires_at, conflicted };
+            prop_assert_eq!(Entry::decode(&entry.encode()), Some(entry));
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let _ = (Entry::decode(&bytes), read_document(&bytes), read_stamp(&bytes), filter_part(&bytes));
+            let _ = (read_commit_id(&bytes), read_effect(&bytes), read_frame_value(&bytes));
+        }
+    }
+
+    #[test]
+    fn a_prefix_reaches_exactly_the_keys_that_start_with_it() {
+        let prefix = documents_with_prefix("c", "ab");
+        for (key, within) in [("ab", true), ("ab\u{0}", true), ("abc", true), ("a", false), ("ac", false)] {
+            assert_eq!(version_key("c", key, 5, 1).starts_with(&prefix), within, "{key:?}");
+        }
+    }
+}
