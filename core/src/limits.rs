@@ -64,6 +64,8 @@ limits! {
     TABLE_FANOUT: usize = 4, "tables";
     /// Most index tables and log segments that a manifest may name.
     FILES_MAX: usize = 1 << 20, "files";
+    /// Most files that file storage keeps open: half of the smallest common bound of a process, 256.
+    OPEN_FILES_MAX: usize = 128, "files";
     /// How far another replica's clock may be ahead of ours.
     CLOCK_SKEW_MS_MAX: i64 = 24 * 60 * 60 * 1000, "milliseconds";
     /// Smallest memory budget of the cache.

@@ -7,6 +7,10 @@
 mod imp {
     use std::sync::{self, PoisonError};
 
+    /// What every thread may use at once: where there are threads, `Send + Sync`.
+    pub trait Shared: Send + Sync {}
+    impl<T: Send + Sync + ?Sized> Shared for T {}
+
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(sync::Mutex<T>);
 
@@ -39,6 +43,10 @@ mod imp {
 mod imp {
     use core::cell::{Ref, RefCell, RefMut};
 
+    /// What every thread may use at once: where there is only one, anything.
+    pub trait Shared {}
+    impl<T: ?Sized> Shared for T {}
+
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(RefCell<T>);
 
@@ -67,4 +75,5 @@ mod imp {
     }
 }
 
+pub use imp::Shared;
 pub(crate) use imp::{Mutex, RwLock};

@@ -8,7 +8,8 @@
 //! - `create` and `remove` are durable when they return.
 //! - After a failed `sync` nothing is known of the unsynced writes; the engine stops writing.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+pub use crate::sync::Shared;
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 use core::{fmt, future::Future};
 
@@ -71,7 +72,7 @@ pub struct FileInfo {
 ///
 /// Every call may be made from any thread. A file that does not exist is `NOT_FOUND`; a full medium is `STORAGE_FULL`;
 /// anything else that the medium refuses is `IO`.
-pub trait Storage: Send + Sync {
+pub trait Storage: Shared {
     /// The files of the database, in any order.
     fn list(&self) -> Result<Vec<FileInfo>>;
     /// Makes an empty file, durably. `ALREADY_EXISTS` if there is one.
@@ -79,7 +80,7 @@ pub trait Storage: Send + Sync {
     /// Reads from `offset` into `buffer` and returns how many bytes were read: fewer than asked for near the end of the
     /// file or when the medium prefers, 0 at or past the end.
     fn read_at(&self, name: FileName, offset: u64, buffer: &mut [u8]) -> Result<usize>;
-    /// Writes all of `data` at `offset`. A gap between the old end and `offset` reads as zeros.
+    /// Writes all of `data` at `offset`. A gap between the old end and `offset` reads as zeros. Empty `data` changes nothing.
     fn write_at(&self, name: FileName, offset: u64, data: &[u8]) -> Result<()>;
     /// Makes everything written to and truncated of the file durable.
     fn sync(&self, name: FileName) -> Result<()>;
@@ -150,6 +151,22 @@ impl AsyncStorage for Arc<dyn Storage> {
     fn wants_preallocation(&self) -> bool {
         (**self).wants_preallocation()
     }
+}
+
+/// The last offset that every medium can name: file systems count in signed 64 bits.
+const OFFSET_MAX: u64 = i64::MAX as u64;
+
+/// Where a write ends, or `INVALID_ARGUMENT` when no medium reaches so far.
+fn end_of_write(name: FileName, offset: u64, data: &[u8]) -> Result<u64> {
+    check_length(name, offset.saturating_add(data.len() as u64))
+}
+
+/// `bytes`, or `INVALID_ARGUMENT` when no file can be so long.
+fn check_length(name: FileName, bytes: u64) -> Result<u64> {
+    if bytes > OFFSET_MAX {
+        return Err(Error::invalid(format!("{name} cannot hold {bytes} bytes: a file ends at {OFFSET_MAX}")));
+    }
+    Ok(bytes)
 }
 
 /// Reads until `buffer` is full or the file ends, and returns how many bytes there were.
