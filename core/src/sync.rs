@@ -11,6 +11,8 @@ mod imp {
     pub trait Shared: Send + Sync {}
     impl<T: Send + Sync + ?Sized> Shared for T {}
 
+    pub(crate) use sync::OnceLock as OnceCell;
+
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(sync::Mutex<T>);
 
@@ -41,6 +43,7 @@ mod imp {
 
 #[cfg(not(feature = "std"))]
 mod imp {
+    pub(crate) use core::cell::OnceCell;
     use core::cell::{Ref, RefCell, RefMut};
 
     /// What every thread may use at once: where there is only one, anything.
@@ -76,4 +79,4 @@ mod imp {
 }
 
 pub use imp::Shared;
-pub(crate) use imp::{Mutex, RwLock};
+pub(crate) use imp::{Mutex, OnceCell, RwLock};

@@ -1,1 +1,274 @@
-//! engine
+//! The engine: the log, the index over it and everything that is done with them, on any storage.
+//!
+//! All of it is synchronous logic; only calls that reach the storage are `async`, and with a synchronous storage they are
+//! ready at the first poll. Whoever drives the engine keeps three rules: one writer at a time between [`Engine::prepare`]
+//! and [`Engine::append`] (the *gate*), one flush at a time, one maintenance step at a time.
+
+pub(crate) mod cache;
+mod changes;
+mod commit;
+mod draft;
+mod feed;
+mod flush;
+mod info;
+mod key;
+mod lineage;
+mod maintain;
+pub(crate) mod model;
+mod moment;
+mod open;
+mod read;
+mod scan;
+mod state;
+mod verify;
+
+pub(crate) use commit::{Appended, Prepared};
+pub(crate) use draft::{Draft, DraftChange, Encoded, Origin};
+pub(crate) use feed::{Feed, FeedFilter};
+pub(crate) use flush::Outcome;
+pub use info::{Info, Stats};
+pub use lineage::{Direction, LineageEdge, Lineage};
+pub use read::HistoryPage;
+pub(crate) use scan::{DiffScan, Scan, VersionScan};
+pub use scan::{KeyRange, Order};
+pub(crate) use state::View;
+pub use verify::VerifyReport;
+
+use crate::{
+    clock::Timestamp,
+    error::{Error, ErrorCode, Result},
+    host::Host,
+    id::{ActorId, DatabaseId},
+    index::{
+        block::Block,
+        table::{BlockCache, Blocks, Table},
+    },
+    log::{
+        Position,
+        root::{ActorState, Manifest, Root, SegmentInfo},
+        writer::{LogWriter, Medium},
+    },
+    storage::AsyncStorage,
+    sync::{Mutex, RwLock},
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    sync::Arc,
+    vec::Vec,
+};
+use cache::{Item, Pool};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use key::ShortActor;
+use model::{Document, DocumentInner};
+use state::State;
+
+/// How the engine is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EngineOptions {
+    pub(crate) read_only: bool,
+    /// Whether a database is made where there is none.
+    pub(crate) create: bool,
+    pub(crate) cache_bytes: usize,
+}
+
+/// An open database.
+pub(crate) struct Engine<S> {
+    storage: S,
+    host: Arc<dyn Host>,
+    options: EngineOptions,
+    database: DatabaseId,
+    actor: ActorId,
+    created_ms: i64,
+    /// The last commit that readers see.
+    published: AtomicU64,
+    state: RwLock<Arc<State>>,
+    actors: RwLock<BTreeMap<ShortActor, ActorId>>,
+    writer: Mutex<Writer>,
+    /// Taken by the flush that is under way.
+    medium: Mutex<Option<Medium>>,
+    segments: RwLock<Vec<SegmentInfo>>,
+    files: Mutex<Files>,
+    documents: Pool<DocumentInner>,
+    blocks: Pool<CachedBlock>,
+    closed: AtomicBool,
+    poisoned: Mutex<Option<String>>,
+    is_poisoned: AtomicBool,
+    counters: Counters,
+    /// Bytes of a torn write that opening cut off.
+    torn_bytes: u64,
+}
+
+/// What only writers touch.
+struct Writer {
+    log: LogWriter,
+    actors: BTreeMap<ActorId, ActorState>,
+    clock: Timestamp,
+    /// Actors with commits that our own last commit has not named.
+    unnamed: BTreeSet<ActorId>,
+    /// How to take back what was laid out and is not written yet.
+    undo: Vec<commit::Undo>,
+    /// Counts the times that something was taken back.
+    epoch: u64,
+    rolled_back: Vec<flush::RolledBack>,
+    /// Bytes of log since the last freeze.
+    tail_bytes: u64,
+}
+
+/// What the root names, and files that it no longer names but readers may still use.
+struct Files {
+    root: Root,
+    manifest: Manifest,
+    retired: Vec<Arc<Table>>,
+    frozen_at: Option<maintain::Frozen>,
+    merge: Option<maintain::Merge>,
+}
+
+#[derive(Default)]
+struct Counters {
+    commits: AtomicU64,
+    changes: AtomicU64,
+    flushes: AtomicU64,
+    syncs: AtomicU64,
+    bytes_logged: AtomicU64,
+    checkpoints: AtomicU64,
+    merges: AtomicU64,
+    values_read: AtomicU64,
+}
+
+impl<S: AsyncStorage> Engine<S> {
+    pub(crate) fn storage(&self) -> &S {
+        &self.storage
+    }
+
+    pub(crate) fn published(&self) -> u64 {
+        self.published.load(Ordering::Acquire)
+    }
+
+    fn state(&self) -> Arc<State> {
+        self.state.read().clone()
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.host.now_ms()
+    }
+
+    pub(crate) fn actor(&self) -> ActorId {
+        self.actor
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.options.read_only
+    }
+
+    /// 16 unpredictable bytes: a new actor or client.
+    pub(crate) fn random_id(&self) -> Result<[u8; 16]> {
+        let mut bytes = [0; 16];
+        self.host.entropy(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Fails once the database is closed.
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorCode::Closed, "the database is closed"));
+        }
+        Ok(())
+    }
+
+    /// Fails where nothing can be written: closed, read-only, poisoned.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        self.check_open()?;
+        if self.options.read_only {
+            return Err(Error::new(ErrorCode::ReadOnly, "the database was opened read-only"));
+        }
+        if self.is_poisoned.load(Ordering::Acquire) {
+            let why = self.poisoned.lock().clone().unwrap_or_default();
+            let message = alloc::format!("an earlier write could not be made durable ({why}); reopen the database");
+            return Err(Error::new(ErrorCode::Poisoned, message));
+        }
+        Ok(())
+    }
+
+    /// Accepts no further write: nothing is known of what the medium has.
+    fn poison(&self, error: &Error) {
+        let mut poisoned = self.poisoned.lock();
+        if poisoned.is_none() {
+            *poisoned = Some(alloc::format!("{error}"));
+        }
+        self.is_poisoned.store(true, Ordering::Release);
+    }
+
+    fn blocks(&self) -> Blocks<'_, S, Self> {
+        Blocks { storage: &self.storage, cache: self }
+    }
+
+    fn learn_actor(&self, actor: ActorId) -> Result<()> {
+        let short = key::short(actor);
+        let mut actors = self.actors.write();
+        match actors.get(&short) {
+            Some(&known) if known == actor => Ok(()),
+            Some(known) => Err(Error::new(
+                ErrorCode::Untrusted,
+                alloc::format!("actor {actor} begins like actor {known}: one of them is not random"),
+            )),
+            None if actors.len() >= crate::limits::ACTORS_MAX => Err(Error::limit(alloc::format!(
+                "the database knows {} actors, the most that it can",
+                actors.len()
+            ))),
+            None => {
+                actors.insert(short, actor);
+                Ok(())
+            }
+        }
+    }
+
+    fn end_of_log(&self) -> Position {
+        self.writer.lock().log.end()
+    }
+
+    /// The cached document of a name, if it is what a reader at `sequence` sees.
+    fn cached(&self, hash: u64, name: &[u8], sequence: u64) -> Option<Document> {
+        let found = self.documents.get(hash, |document| *document.name == *name);
+        found.filter(|document| document.sequence <= sequence).map(Document)
+    }
+}
+
+/// A block of an index table in the cache.
+struct CachedBlock {
+    table: u32,
+    number: u32,
+    block: Arc<Block>,
+    used: AtomicBool,
+}
+
+impl Item for CachedBlock {
+    fn bytes(&self) -> usize {
+        self.block.memory_bytes() + size_of::<CachedBlock>()
+    }
+
+    fn used(&self) -> &AtomicBool {
+        &self.used
+    }
+}
+
+fn block_hash(table: u32, number: u32) -> u64 {
+    let both = u64::from(table) << 32 | u64::from(number);
+    // Fibonacci hashing, folded so that the high bits, which choose the shard, depend on all of it.
+    let mixed = both.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+}
+
+impl<S: AsyncStorage> BlockCache for Engine<S> {
+    fn get(&self, table: u32, block: u32) -> Option<Arc<Block>> {
+        let found = self.blocks.get(block_hash(table, block), |b| b.table == table && b.number == block);
+        found.map(|cached| cached.block.clone())
+    }
+
+    fn insert(&self, table: u32, number: u32, block: &Arc<Block>) {
+        let hash = block_hash(table, number);
+        let cached = CachedBlock { table, number, block: block.clone(), used: AtomicBool::new(false) };
+        self.blocks.insert(hash, Arc::new(cached), u64::MAX, |b| b.table == table && b.number == number);
+        cache::balance(self.options.cache_bytes, &self.blocks, &self.documents, hash);
+    }
+}

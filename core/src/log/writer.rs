@@ -39,8 +39,6 @@ struct Run {
 #[derive(Debug)]
 pub(crate) struct Batch {
     runs: Vec<Run>,
-    /// The end of the batch.
-    pub(crate) end: Position,
 }
 
 /// Where a commit was laid out.
@@ -158,7 +156,7 @@ impl LogWriter {
     /// Takes what was laid out, for [`write_batch`]. `None` if there is nothing.
     pub(crate) fn take(&mut self) -> Option<Batch> {
         let runs = core::mem::take(&mut self.runs);
-        (!runs.is_empty()).then_some(Batch { runs, end: self.end })
+        (!runs.is_empty()).then_some(Batch { runs })
     }
 
     /// Gives up everything behind `end`, which was laid out but never written whole.
@@ -185,16 +183,11 @@ impl Medium {
     }
 }
 
-/// Writes a batch, and syncs it if asked to.
+/// Writes a batch. [`sync_log`] makes it durable.
 ///
 /// # Errors
 /// What the storage says. After an error nothing is known of the batch's bytes.
-pub(crate) async fn write_batch<S: AsyncStorage>(
-    storage: &S,
-    batch: &Batch,
-    medium: &mut Medium,
-    sync: bool,
-) -> Result<()> {
+pub(crate) async fn write_batch<S: AsyncStorage>(storage: &S, batch: &Batch, medium: &mut Medium) -> Result<()> {
     for run in &batch.runs {
         let file = FileName::Segment(run.segment);
         let mut bytes = run.bytes.as_slice();
@@ -210,9 +203,6 @@ pub(crate) async fn write_batch<S: AsyncStorage>(
         storage.write_at(file, offset, bytes).await?;
         medium.dirty = true;
         fill_ahead(storage, file, end, bytes.len(), medium).await?;
-    }
-    if sync {
-        sync_log(storage, batch.end.segment, medium).await?;
     }
     Ok(())
 }

@@ -1,0 +1,378 @@
+//! Making a commit: look up what it replaces, stamp it, lay it out, enter it into the index.
+//!
+//! Two steps. [`Engine::prepare`] reads (and may wait for the storage); [`Engine::append`] only computes, under the
+//! writer's lock, and is quick. What was appended is seen by the next writer at once and by readers when it is published.
+
+use super::{
+    Draft, Engine, Origin, Writer,
+    draft::DraftChange,
+    key::{self, Entry},
+    model::{DocumentInner, Expected},
+    state::{Found, State, VersionVector, View, is_expired, read_entry},
+};
+use crate::{
+    bug::{self, Bug},
+    clock::Timestamp,
+    codec::commit::{Cause, Change, Dependency, Header, NO_VALUE, RECORD_OVERHEAD},
+    error::{Error, ErrorCode, Result},
+    id::{ActorId, CommitId, VersionId},
+    index::{filter::filter_hash, memtable::{MemEntry, Memtable}},
+    limits,
+    log::{Location, Position, root::ActorState, writer::Placed},
+    storage::AsyncStorage,
+};
+use alloc::{format, sync::Arc, vec, vec::Vec};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// Every so many commits an actor names all actors that it has seen, so that a causal cut is found within as many steps.
+pub(crate) const FULL_DEPENDENCIES_EVERY: u64 = 64;
+
+/// A draft with what it replaces.
+pub(crate) struct Prepared {
+    draft: Draft,
+    /// For each change the versions that it replaces.
+    parents: Vec<Vec<VersionId>>,
+    /// For each change whether it goes ahead: deleting what is not there does not.
+    epoch: u64,
+}
+
+impl Prepared {
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.draft.changes.is_empty()
+    }
+}
+
+/// A commit that was laid out and is to be made durable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Appended {
+    pub(crate) sequence: u64,
+    pub(crate) epoch: u64,
+    pub(crate) version: VersionId,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) id: CommitId,
+}
+
+/// How to take one commit back.
+pub(crate) struct Undo {
+    pub(crate) sequence: u64,
+    pub(crate) before: Position,
+    pub(crate) clock: Timestamp,
+    pub(crate) actor: ActorId,
+    pub(crate) state: Option<ActorState>,
+    pub(crate) bytes: u64,
+}
+
+impl<S: AsyncStorage> Engine<S> {
+    /// Counts the times that something appended was taken back. A draft that was prepared before is stale.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.writer.lock().epoch
+    }
+
+    /// Checks a draft against the database and looks up what it replaces. Deletions of documents that are not there are
+    /// left out.
+    ///
+    /// # Errors
+    /// `CONFLICT` if a document is not at the version that was expected, `NOT_FOUND` for a cause that is not known.
+    pub(crate) async fn prepare(&self, mut draft: Draft) -> Result<Prepared> {
+        self.check_writable()?;
+        let epoch = self.epoch();
+        draft.check()?;
+        let view = self.writer_view();
+        for cause in &draft.info.causes {
+            self.check_cause(&view, cause).await?;
+        }
+        let parents = match &mut draft.origin {
+            Origin::Import { parents, .. } => core::mem::take(parents),
+            Origin::Own => {
+                let mut parents = Vec::with_capacity(draft.changes.len());
+                let mut present = Vec::with_capacity(draft.changes.len());
+                for change in &draft.changes {
+                    let (replaced, goes_ahead) = self.replaced_by(&view, change).await?;
+                    present.push(goes_ahead);
+                    if goes_ahead {
+                        parents.push(replaced);
+                    }
+                }
+                let mut present = present.into_iter();
+                draft.changes.retain(|_| present.next().unwrap_or(true));
+                parents
+            }
+        };
+        Ok(Prepared { draft, parents, epoch })
+    }
+
+    /// The versions that a change replaces, and whether it has an effect.
+    async fn replaced_by(&self, view: &View, change: &DraftChange) -> Result<(Vec<VersionId>, bool)> {
+        let name = key::document(&change.collection, &change.key);
+        let hash = filter_hash(&name);
+        let (newest, live, conflicted) = match self.cached(hash, &name, u64::MAX) {
+            Some(cached) => (Some(cached.version()), !is_expired(cached.expires_at(), view.clock_ms), cached.0.conflicted),
+            None => match self.find(view, &name).await? {
+                None => (None, false, false),
+                Some(found) => {
+                    let version = VersionId { actor: self.actor_of(found.actor)?, counter: found.entry.counter };
+                    (Some(version), found.is_live(view.clock_ms), found.entry.conflicted)
+                }
+            },
+        };
+        let met = match change.expected {
+            Expected::Any => true,
+            Expected::Absent => !live,
+            Expected::Version(expected) => newest == Some(expected),
+        };
+        if !met && !bug::active(Bug::ExpectedIgnored) {
+            let found = newest.filter(|_| live).map_or(alloc::string::String::from("it does not exist"), |v| format!("it is at {v}"));
+            let wanted = match change.expected {
+                Expected::Version(version) => format!("version {version} was expected"),
+                _ => "it was expected not to exist".into(),
+            };
+            let (collection, key) = (&change.collection, &change.key);
+            return Err(Error::new(ErrorCode::Conflict, format!("{collection}/{key}: {wanted}, and {found}; read it again")));
+        }
+        let goes_ahead = change.value.is_some() || live;
+        if conflicted {
+            return Ok((self.heads(view, &name).await?, goes_ahead));
+        }
+        Ok((newest.into_iter().collect(), goes_ahead))
+    }
+
+    /// The versions of a document that no other version replaced, newest first. `view` shows all versions.
+    ///
+    /// Of one actor only the newest can be one, since an actor's later commit has seen its earlier ones; and a version is
+    /// replaced by another if its commit lies in that one's causal past.
+    pub(crate) async fn heads(&self, view: &View, name: &[u8]) -> Result<Vec<VersionId>> {
+        let mut newest: Vec<VersionId> = Vec::new();
+        let mut cursor = view.cursor();
+        let mut more = cursor.seek(self.blocks(), &view.first_key(name)).await?;
+        while more && cursor.key().starts_with(name) {
+            let found = read_entry(cursor.key(), cursor.value(), None)?;
+            let actor = self.actor_of(found.actor)?;
+            if self.shows(view, &found)? && newest.iter().all(|v| v.actor != actor) {
+                newest.push(VersionId { actor, counter: found.entry.counter });
+            }
+            more = cursor.next(self.blocks()).await?;
+        }
+        if newest.len() < 2 {
+            return Ok(newest);
+        }
+        let mut pasts: Vec<VersionVector> = Vec::with_capacity(newest.len());
+        for &version in &newest {
+            pasts.push(self.vector_of(version).await?);
+        }
+        let is_head = |version: &VersionId| {
+            let covers = |(other, past): (&VersionId, &VersionVector)| {
+                other != version && past.get(&version.actor).is_some_and(|&known| version.counter <= known)
+            };
+            !newest.iter().zip(&pasts).any(covers)
+        };
+        Ok(newest.iter().filter(|v| is_head(v)).copied().take(limits::PARENTS_MAX).collect())
+    }
+
+    /// Stamps a prepared draft, lays it out behind the log and enters it into the index. Nothing is written yet.
+    ///
+    /// # Errors
+    /// `ABORTED` if something that the draft was prepared on top of has been taken back since.
+    pub(crate) fn append(&self, prepared: Prepared) -> Result<Appended> {
+        self.check_writable()?;
+        let Prepared { draft, parents, epoch } = prepared;
+        let (actor, wanted) = match draft.origin {
+            Origin::Own => (self.actor, None),
+            Origin::Import { actor, timestamp, .. } => (actor, Some(timestamp)),
+        };
+        self.learn_actor(actor)?;
+        let mut guard = self.writer.lock();
+        let writer = &mut *guard;
+        if writer.epoch != epoch {
+            return Err(Error::new(ErrorCode::Aborted, "an earlier commit could not be written; try again"));
+        }
+        let header = stamp(writer, &draft, parents, actor, wanted, self.actor, self.host.now_ms())?;
+        let id = header.id();
+
+        let values = draft.changes.iter().filter_map(|c| c.value.as_ref());
+        let values_bytes = values.clone().map(|v| v.bytes.len() as u64 + RECORD_OVERHEAD).sum();
+        let before = writer.log.end();
+        let placed = writer.log.append(&header, &id, values.map(|v| &*v.bytes), values_bytes);
+        let after = writer.log.end();
+        let bytes = u64::from(placed.frame.bytes);
+        let state = ActorState { counter: header.version.counter, id, timestamp: header.timestamp };
+        let undo = Undo {
+            sequence: placed.sequence,
+            before,
+            clock: writer.clock,
+            actor,
+            state: writer.actors.insert(actor, state),
+            bytes,
+        };
+        writer.undo.push(undo);
+        writer.clock = writer.clock.max(header.timestamp);
+        if actor == self.actor {
+            writer.unnamed.clear();
+        } else {
+            writer.unnamed.insert(actor);
+        }
+        writer.tail_bytes += bytes;
+        if after.segment != before.segment {
+            let sequence = placed.sequence - 1;
+            self.segments.write().push(crate::log::root::SegmentInfo { number: after.segment, sequence });
+        }
+
+        let foreign = actor != self.actor;
+        let state = self.state();
+        let payloads = draft.changes.iter().map(|c| c.value.as_ref().map(|v| v.bytes.clone()));
+        enter(&state.active, &header, &id, placed, foreign, payloads);
+        self.refresh_cache(&header, placed, foreign, &draft);
+        let appended =
+            Appended { sequence: placed.sequence, epoch, version: header.version, timestamp: header.timestamp, id };
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        self.counters.changes.fetch_add(header.changes.len() as u64, Ordering::Relaxed);
+        self.counters.bytes_logged.fetch_add(bytes, Ordering::Relaxed);
+        Ok(appended)
+    }
+
+    /// Replaces what is cached of the documents that a commit changes.
+    fn refresh_cache(&self, header: &Header<'_>, placed: Placed, foreign: bool, draft: &Draft) {
+        for (change, drafted) in header.changes.iter().zip(&draft.changes) {
+            let name = key::document(&change.collection, &change.key);
+            let hash = filter_hash(&name);
+            // A foreign version need not become the newest one: what is cached is dropped and read again.
+            let fresh = drafted.value.as_ref().filter(|_| !foreign).map(|value| {
+                Arc::new(DocumentInner {
+                    name: name.as_slice().into(),
+                    sequence: placed.sequence,
+                    timestamp: header.timestamp,
+                    version: header.version,
+                    expires_at: change.expires_at,
+                    conflicted: false,
+                    encoded: value.bytes.clone(),
+                    value: crate::sync::OnceCell::new(),
+                    used: AtomicBool::new(true),
+                })
+            });
+            self.documents.change(hash, fresh, placed.sequence, |document| *document.name == *name);
+        }
+    }
+
+    /// Marks the newest version of every document that a foreign commit changed, so that the next writer looks for other
+    /// heads. The caller holds the gate.
+    pub(crate) async fn mark_conflicts(&self, documents: &[Vec<u8>]) -> Result<()> {
+        let view = self.writer_view();
+        for name in documents {
+            let Some(found) = self.find(&view, name).await? else { continue };
+            if found.entry.conflicted {
+                continue;
+            }
+            let mut key = name.clone();
+            key::write_stamp(&mut key, found.timestamp, found.actor);
+            let entry = Entry { conflicted: true, ..found.entry };
+            // Under the sequence of the next commit: readers of now see the same version with or without the mark.
+            let sequence = self.end_of_log().sequence;
+            view.state.active.insert(key, MemEntry { sequence, value: entry.encode(), payload: found.payload });
+            self.documents.change(filter_hash(name), None, sequence, |document| *document.name == **name);
+        }
+        Ok(())
+    }
+}
+
+/// The header of a draft: who, when, after what.
+fn stamp<'d>(
+    writer: &Writer,
+    draft: &'d Draft,
+    parents: Vec<Vec<VersionId>>,
+    actor: ActorId,
+    wanted: Option<Timestamp>,
+    own: ActorId,
+    now_ms: i64,
+) -> Result<Header<'d>> {
+    let last = writer.actors.get(&actor).copied();
+    let timestamp = match wanted {
+        None => writer.clock.next(now_ms)?,
+        Some(wanted) => match last {
+            Some(last) if wanted <= last.timestamp => last.timestamp.next(i64::MIN)?,
+            _ => wanted,
+        },
+    };
+    let version = VersionId { actor, counter: last.map_or(0, |l| l.counter) + 1 };
+    let names_all = version.counter % FULL_DEPENDENCIES_EVERY == 1;
+    let dependency = |(&actor, state): (&ActorId, &ActorState)| Dependency {
+        version: VersionId { actor, counter: state.counter },
+        id: state.id,
+    };
+    let dependencies = if actor != own {
+        last.iter().map(|state| dependency((&actor, state))).collect()
+    } else {
+        let named = writer.actors.iter();
+        named.filter(|(a, _)| names_all || **a == actor || writer.unnamed.contains(a)).map(dependency).collect()
+    };
+    let changes = (draft.changes.iter().zip(parents))
+        .map(|(change, parents)| Change {
+            collection: change.collection.as_str().into(),
+            key: change.key.as_str().into(),
+            value_bytes: change.value.as_ref().map(|v| v.bytes.len() as u32),
+            hash: Some(change.value.as_ref().map_or(NO_VALUE, |v| v.hash)),
+            parents,
+            expires_at: change.expires_at,
+        })
+        .collect();
+    let causes = draft.info.causes.iter().map(|cause| Cause {
+        collection: cause.collection.as_str().into(),
+        key: cause.key.as_str().into(),
+        version: cause.version,
+    });
+    Ok(Header {
+        version,
+        timestamp,
+        dependencies,
+        author: draft.info.author.as_deref().map(Into::into),
+        message: draft.info.message.as_deref().map(Into::into),
+        token: draft.token,
+        causes: causes.collect(),
+        changes,
+    })
+}
+
+/// Enters a commit into a memtable.
+pub(crate) fn enter(
+    memtable: &Memtable,
+    header: &Header<'_>,
+    id: &CommitId,
+    placed: Placed,
+    foreign: bool,
+    payloads: impl Iterator<Item = Option<Arc<[u8]>>>,
+) {
+    let sequence = placed.sequence;
+    let mut offset = placed.records_offset;
+    for (change, payload) in header.changes.iter().zip(payloads) {
+        let record = change.value_bytes.map(|bytes| {
+            let bytes = bytes + RECORD_OVERHEAD as u32;
+            let at = Location { segment: placed.frame.segment, offset, bytes };
+            offset += u64::from(bytes);
+            at
+        });
+        let mut key = key::document(&change.collection, &change.key);
+        key::write_stamp(&mut key, header.timestamp, key::short(header.version.actor));
+        let counter = header.version.counter;
+        let entry = Entry { counter, record, expires_at: change.expires_at, conflicted: foreign };
+        memtable.insert(key, MemEntry { sequence, value: entry.encode(), payload });
+        if bug::active(Bug::PartialTransaction) {
+            break;
+        }
+    }
+    let bare = |value| MemEntry { sequence, value, payload: None };
+    memtable.insert(key::commit(header.version), bare(key::frame_value(placed.frame)));
+    memtable.insert(key::commit_id(id, placed.frame), bare(Vec::new().into_boxed_slice()));
+    for cause in &header.causes {
+        let key = key::effect(&cause.collection, &cause.key, cause.version, header.version);
+        memtable.insert(key, bare(Vec::new().into_boxed_slice()));
+    }
+}
+
+/// The documents that a commit changes, by the prefix of their keys.
+pub(crate) fn changed_documents(header: &Header<'_>) -> Vec<Vec<u8>> {
+    header.changes.iter().map(|c| key::document(&c.collection, &c.key)).collect()
+}
+
+#[allow(unused_imports)]
+use State as _;
+#[allow(unused_imports)]
+use {Found as _, vec as _};

@@ -1,0 +1,158 @@
+//! A commit before it is made: checked against every bound, values encoded and hashed.
+//!
+//! Making a draft needs no lock, so many threads encode and hash at once.
+
+use super::model::{CommitInfo, Expected};
+use crate::{
+    clock::Timestamp,
+    codec::{self, commit::{Hash, Token}},
+    error::{Error, Result},
+    id::{ActorId, VersionId},
+    limits,
+};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
+use serde::Serialize;
+
+/// An encoded value and its hash.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoded {
+    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) hash: Hash,
+}
+
+impl Encoded {
+    pub(crate) fn new<T: Serialize + ?Sized>(value: &T) -> Result<Encoded> {
+        let mut bytes = Vec::with_capacity(256);
+        codec::value::encode(value, &mut bytes)?;
+        Ok(Encoded::from_canonical(bytes))
+    }
+
+    /// Of bytes that are known to be a canonical encoding.
+    pub(crate) fn from_canonical(bytes: Vec<u8>) -> Encoded {
+        let hash = *blake3::hash(&bytes).as_bytes();
+        Encoded { bytes: bytes.into(), hash }
+    }
+}
+
+/// One change of a draft.
+#[derive(Clone, Debug)]
+pub(crate) struct DraftChange {
+    pub(crate) collection: String,
+    pub(crate) key: String,
+    /// `None` deletes.
+    pub(crate) value: Option<Encoded>,
+    pub(crate) expires_at: Option<i64>,
+    pub(crate) expected: Expected,
+}
+
+/// Who writes.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Origin {
+    /// This database, on top of everything that it holds.
+    #[default]
+    Own,
+    /// An import, on top of its own commits only, at a time of its own. `parents` are, in the order of the draft's
+    /// changes, the versions that the import replaces.
+    Import { actor: ActorId, timestamp: Timestamp, parents: Vec<Vec<VersionId>> },
+}
+
+/// A commit that is to be made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) origin: Origin,
+    pub(crate) info: CommitInfo,
+    pub(crate) token: Option<Token>,
+    /// Ascending by collection and key, each document once.
+    pub(crate) changes: Vec<DraftChange>,
+}
+
+impl Draft {
+    /// A draft of one change.
+    pub(crate) fn one(change: DraftChange) -> Draft {
+        Draft { changes: alloc::vec![change], ..Draft::default() }
+    }
+
+    /// Checks everything that can be checked without looking at the database.
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut bytes = 0;
+        for change in &self.changes {
+            bytes += change.collection.len() + change.key.len() + 48;
+            bytes += change.value.as_ref().map_or(0, |v| v.bytes.len());
+        }
+        if self.changes.len() > limits::COMMIT_CHANGES_MAX || bytes > limits::COMMIT_BYTES_MAX {
+            return Err(Error::limit(format!(
+                "a commit of {} changes and {bytes} bytes: at most {} changes and {} bytes fit into one",
+                self.changes.len(),
+                limits::COMMIT_CHANGES_MAX,
+                limits::COMMIT_BYTES_MAX
+            )));
+        }
+        bounded("author", self.info.author.as_deref(), limits::AUTHOR_BYTES_MAX)?;
+        bounded("message", self.info.message.as_deref(), limits::MESSAGE_BYTES_MAX)?;
+        if self.info.causes.len() > limits::COMMIT_CAUSES_MAX {
+            let count = self.info.causes.len();
+            return Err(Error::limit(format!("{count} causes: a commit names at most {}", limits::COMMIT_CAUSES_MAX)));
+        }
+        for cause in &self.info.causes {
+            check_collection(&cause.collection)?;
+            check_key(&cause.key)?;
+        }
+        Ok(())
+    }
+}
+
+fn bounded(what: &str, words: Option<&str>, max: usize) -> Result<()> {
+    match words {
+        Some(words) if words.len() > max => {
+            Err(Error::limit(format!("the {what} of a commit has {} bytes, at most {max} are possible", words.len())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks the name of a collection or tag.
+fn check_name(what: &str, name: &str) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::invalid(format!("a {what} needs a name")));
+    }
+    if name.len() > limits::NAME_BYTES_MAX {
+        let max = limits::NAME_BYTES_MAX;
+        return Err(Error::limit(format!("the name of a {what} has {} bytes, at most {max} are possible", name.len())));
+    }
+    if let Some(bad) = name.chars().find(|c| c.is_control() || *c == '/') {
+        return Err(Error::invalid(format!("the name of a {what}, {name:?}, contains {bad:?}: no control character and no slash")));
+    }
+    Ok(())
+}
+
+/// Checks the name of a collection. Names that begin with `$` are the database's own.
+pub(crate) fn check_collection(name: &str) -> Result<()> {
+    check_name("collection", name)
+}
+
+/// Checks the name of a collection that a caller writes to.
+pub(crate) fn check_own_collection(name: &str) -> Result<()> {
+    check_collection(name)?;
+    if name.starts_with('$') {
+        return Err(Error::invalid(format!("collection {name:?}: names that begin with $ are the database's own")));
+    }
+    Ok(())
+}
+
+/// Checks the name of a tag.
+pub(crate) fn check_tag(name: &str) -> Result<()> {
+    check_name("tag", name)
+}
+
+/// Checks the key of a document.
+pub(crate) fn check_key(key: &str) -> Result<()> {
+    if key.is_empty() {
+        return Err(Error::invalid("a document needs a key"));
+    }
+    if key.len() > limits::KEY_BYTES_MAX {
+        let start: String = key.chars().take(32).collect();
+        let max = limits::KEY_BYTES_MAX;
+        return Err(Error::limit(format!("the key {start:?}... has {} bytes, at most {max} are possible", key.len())));
+    }
+    Ok(())
+}

@@ -1,0 +1,327 @@
+//! Maintenance: checkpoints (the memtable becomes a table), merges of tables, and closing. In bounded steps, one at a time.
+//!
+//! The order is always: new files whole and durable, then the manifest, then the root, then the state that readers take,
+//! and only then are old files removed, when no reader holds them any more.
+
+use super::{Engine, key, state::State};
+use crate::{
+    bug::{self, Bug},
+    clock::Timestamp,
+    error::{Error, ErrorCode, Result},
+    id::ActorId,
+    index::{
+        builder::{TableBuilder, TableInfo as BuiltTable},
+        memtable::Memtable,
+        merge_job::MergeJob,
+        merge_policy::{TableSize, pick_merge},
+        table::Table,
+    },
+    limits,
+    log::{
+        Position,
+        root::{ActorState, Manifest, Root, SegmentInfo, TableInfo},
+        writer,
+    },
+    storage::{AsyncStorage, FileName},
+};
+use alloc::{sync::Arc, vec::Vec};
+use core::sync::atomic::Ordering;
+
+/// A smaller tail is left in the log at close: reading it back costs less than a table.
+const CLOSE_TAIL_BYTES: u64 = 256 << 10;
+
+/// Entries of a memtable that are copied out at once while it becomes a table.
+const BATCH: usize = 1024;
+
+/// What the log said when the memtable was frozen.
+#[derive(Clone, Debug)]
+pub(crate) struct Frozen {
+    position: Position,
+    clock: Timestamp,
+    actors: Vec<(ActorId, ActorState)>,
+    segments: Vec<SegmentInfo>,
+}
+
+/// A merge under way: which tables, and into which.
+pub(crate) struct Merge {
+    job: MergeJob,
+    number: u32,
+    oldest_first: Vec<u32>,
+}
+
+impl<S: AsyncStorage> Engine<S> {
+    /// Bytes of log behind the last freeze.
+    pub(crate) fn tail_bytes(&self) -> u64 {
+        self.writer.lock().tail_bytes
+    }
+
+    /// Whether a memtable waits to become a table.
+    pub(crate) fn has_frozen(&self) -> bool {
+        self.state.read().frozen.is_some()
+    }
+
+    /// Makes everything durable and freezes the memtable, so that [`Engine::finish_checkpoint`] can make it a table while
+    /// writing goes on. The caller holds the gate and no flush is under way.
+    pub(crate) async fn begin_checkpoint(&self) -> Result<()> {
+        if !bug::active(Bug::CheckpointUnpublished) {
+            self.flush(true).await?;
+        }
+        let mut writer = self.writer.lock();
+        let mut files = self.files.lock();
+        let mut state = self.state.write();
+        if state.frozen.is_some() || state.active.is_empty() {
+            return Ok(());
+        }
+        let frozen = Frozen {
+            position: writer.log.end(),
+            clock: writer.clock,
+            actors: writer.actors.iter().map(|(actor, state)| (*actor, *state)).collect(),
+            segments: self.segments.read().clone(),
+        };
+        files.frozen_at = Some(frozen);
+        writer.tail_bytes = 0;
+        *state = Arc::new(State {
+            active: Arc::new(Memtable::new()),
+            frozen: Some(state.active.clone()),
+            tables: state.tables.clone(),
+        });
+        Ok(())
+    }
+
+    /// Makes the frozen memtable a table and names it in the root. Does nothing if there is none.
+    pub(crate) async fn finish_checkpoint(&self) -> Result<()> {
+        self.check_writable()?;
+        let Some(memtable) = self.state.read().frozen.clone() else { return Ok(()) };
+        let Some(frozen) = self.files.lock().frozen_at.clone() else { return Ok(()) };
+        let number = self.next_file();
+        let built = match self.build_table(number, &memtable).await {
+            Ok(built) => built,
+            Err(e) => {
+                self.discard(FileName::Table(number)).await;
+                return Err(e);
+            }
+        };
+        let table = Arc::new(Table::open(&self.storage, number, self.database, built.bytes).await?);
+        let mut manifest = self.files.lock().manifest.clone();
+        manifest.checkpoint = frozen.position;
+        manifest.clock = frozen.clock;
+        manifest.actors = frozen.actors;
+        manifest.segments = frozen.segments;
+        manifest.tables.push(TableInfo { number, bytes: built.bytes });
+        self.install(manifest, frozen.position).await?;
+        {
+            let mut files = self.files.lock();
+            files.frozen_at = None;
+            let mut state = self.state.write();
+            let tables = core::iter::once(table).chain(state.tables.iter().cloned()).collect();
+            *state = Arc::new(State { active: state.active.clone(), frozen: None, tables });
+        }
+        self.counters.checkpoints.fetch_add(1, Ordering::Relaxed);
+        self.sweep().await
+    }
+
+    async fn build_table(&self, number: u32, memtable: &Memtable) -> Result<BuiltTable> {
+        self.discard(FileName::Table(number)).await;
+        let mut builder = TableBuilder::create(&self.storage, number, self.database, key::filter_part).await?;
+        let mut newest = 0;
+        let mut batch = memtable.seek(&[], true, u64::MAX, BATCH);
+        let mut before: Option<Vec<u8>> = None;
+        while let Some((last, _)) = batch.last() {
+            let last = last.clone();
+            for (key, entry) in &batch {
+                if let (Some(document), Some((time, _))) = (key::filter_part(key), key::read_stamp(key)) {
+                    newest = newest.max(key::ascending_stamp(time));
+                    if bug::active(Bug::MergeDropsOldVersions) {
+                        if before.as_deref() == Some(document) {
+                            continue;
+                        }
+                        before = Some(document.to_vec());
+                    }
+                }
+                builder.add(&self.storage, key, &entry.value).await?;
+            }
+            batch = memtable.seek(&last, false, u64::MAX, BATCH);
+        }
+        builder.finish(&self.storage, newest).await
+    }
+
+    /// The number of the next table or manifest.
+    fn next_file(&self) -> u32 {
+        let mut files = self.files.lock();
+        let number = files.manifest.next_file;
+        files.manifest.next_file += 1;
+        number
+    }
+
+    /// Removes a file that no root names. What cannot be removed now is removed when the database is next opened.
+    async fn discard(&self, file: FileName) {
+        let _ = self.storage.remove(file).await;
+    }
+
+    /// Writes a manifest and the root that names it.
+    async fn install(&self, mut manifest: Manifest, durable: Position) -> Result<()> {
+        let number = self.next_file();
+        manifest.next_file = number + 1;
+        let checksum = match manifest.write(&self.storage, number).await {
+            Ok(checksum) => checksum,
+            Err(e) => {
+                self.discard(FileName::Manifest(number)).await;
+                return Err(e);
+            }
+        };
+        let before = self.files.lock().root;
+        let root = Root {
+            database: self.database,
+            generation: before.generation + 1,
+            manifest: number,
+            manifest_checksum: checksum,
+            durable: if durable.sequence > before.durable.sequence { durable } else { before.durable },
+        };
+        self.write_root(root).await?;
+        self.files.lock().manifest = manifest;
+        self.discard(FileName::Manifest(before.manifest)).await;
+        Ok(())
+    }
+
+    /// Writes the root. Where that fails, nothing is known of its slot, and the engine stops.
+    async fn write_root(&self, root: Root) -> Result<()> {
+        if let Err(e) = root.write(&self.storage).await {
+            self.poison(&e);
+            return Err(e);
+        }
+        self.files.lock().root = root;
+        Ok(())
+    }
+
+    /// Takes one step of a merge, of at most `entries` entries, beginning one if it is due. Returns whether there is more
+    /// to do.
+    pub(crate) async fn merge_step(&self, entries: usize) -> Result<bool> {
+        self.check_writable()?;
+        let under_way = self.files.lock().merge.take();
+        let mut merge = match under_way {
+            Some(merge) => merge,
+            None => match self.begin_merge().await? {
+                Some(merge) => merge,
+                None => return Ok(false),
+            },
+        };
+        match merge.job.step(&self.storage, entries).await {
+            Ok(false) => {
+                self.files.lock().merge = Some(merge);
+                Ok(true)
+            }
+            Ok(true) => {
+                self.finish_merge(merge).await?;
+                Ok(true)
+            }
+            Err(e) => {
+                self.discard(FileName::Table(merge.number)).await;
+                Err(e)
+            }
+        }
+    }
+
+    async fn begin_merge(&self) -> Result<Option<Merge>> {
+        let oldest_first: Vec<_> = self.state().tables.iter().rev().cloned().collect();
+        let size = |table: &Arc<Table>| TableSize { number: table.info().number, bytes: table.info().bytes };
+        let sizes: Vec<_> = oldest_first.iter().map(size).collect();
+        let Some(tables) = pick_merge(&sizes).and_then(|range| oldest_first.get(range)) else { return Ok(None) };
+        let number = self.next_file();
+        self.discard(FileName::Table(number)).await;
+        let job = MergeJob::begin(&self.storage, tables, number, key::filter_part).await?;
+        Ok(Some(Merge { job, number, oldest_first: tables.iter().map(|t| t.info().number).collect() }))
+    }
+
+    async fn finish_merge(&self, merge: Merge) -> Result<()> {
+        let Some(built) = merge.job.merged() else { return Ok(()) };
+        drop(merge.job);
+        let table = Arc::new(Table::open(&self.storage, built.number, self.database, built.bytes).await?);
+        let mut manifest = self.files.lock().manifest.clone();
+        let merged = |number: u32| merge.oldest_first.contains(&number);
+        let place = manifest.tables.iter().position(|t| merged(t.number)).unwrap_or(0);
+        manifest.tables.retain(|t| !merged(t.number));
+        manifest.tables.insert(place, TableInfo { number: built.number, bytes: built.bytes });
+        let durable = manifest.checkpoint;
+        self.install(manifest, durable).await?;
+        {
+            let mut files = self.files.lock();
+            let mut state = self.state.write();
+            let mut tables: Vec<_> = state.tables.to_vec();
+            files.retired.extend(tables.iter().filter(|t| merged(t.info().number)).cloned());
+            let place = tables.iter().position(|t| merged(t.info().number)).unwrap_or(0);
+            tables.retain(|t| !merged(t.info().number));
+            tables.insert(place, table);
+            *state = Arc::new(State {
+                active: state.active.clone(),
+                frozen: state.frozen.clone(),
+                tables: tables.into(),
+            });
+        }
+        self.counters.merges.fetch_add(1, Ordering::Relaxed);
+        self.sweep().await
+    }
+
+    /// Removes the files of tables that no reader holds any more.
+    async fn sweep(&self) -> Result<()> {
+        let unused: Vec<_> = {
+            let mut files = self.files.lock();
+            let (unused, used) = core::mem::take(&mut files.retired).into_iter().partition(|t| Arc::strong_count(t) == 1);
+            files.retired = used;
+            unused
+        };
+        for table in unused {
+            self.discard(FileName::Table(table.info().number)).await;
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable, leaves a short tail and exact file lengths, and releases the storage. The caller holds
+    /// the gate, and no flush or maintenance is under way. Closing twice is fine.
+    pub(crate) async fn close(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let settled = !self.options.read_only && !self.is_poisoned.load(Ordering::Acquire);
+        let result = if settled { self.settle().await } else { Ok(()) };
+        self.closed.store(true, Ordering::Release);
+        let released = self.storage.close().await;
+        result.and(released)
+    }
+
+    async fn settle(&self) -> Result<()> {
+        if self.has_frozen() {
+            self.finish_checkpoint().await?;
+        }
+        if self.tail_bytes() > CLOSE_TAIL_BYTES {
+            self.begin_checkpoint().await?;
+            self.finish_checkpoint().await?;
+        }
+        self.flush(true).await?;
+        let end = self.end_of_log();
+        let Some(mut medium) = self.medium.lock().take() else {
+            return Err(Error::new(ErrorCode::Io, "a flush is under way"));
+        };
+        let trimmed = match writer::trim(&self.storage, end.segment, end.offset, &mut medium).await {
+            Ok(()) if medium.dirty => writer::sync_log(&self.storage, end.segment, &mut medium).await,
+            other => other,
+        };
+        *self.medium.lock() = Some(medium);
+        trimmed?;
+        let before = self.files.lock().root;
+        if before.durable != end {
+            self.write_root(Root { generation: before.generation + 1, durable: end, ..before }).await?;
+        }
+        let abandoned = self.files.lock().merge.take();
+        if let Some(merge) = abandoned {
+            self.discard(FileName::Table(merge.number)).await;
+        }
+        self.sweep().await
+    }
+
+    /// Whether the tail is long enough for a checkpoint, and whether writers have to wait for it.
+    pub(crate) fn checkpoint_due(&self) -> (bool, bool) {
+        let tail = self.tail_bytes();
+        let frozen = self.has_frozen();
+        (tail >= limits::TAIL_BYTES, tail >= limits::TAIL_BYTES_MAX - if frozen { limits::TAIL_BYTES } else { 0 })
+    }
+}

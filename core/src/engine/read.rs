@@ -1,0 +1,277 @@
+//! Reading one document, its versions and the commits that made them.
+
+use super::{
+    Engine,
+    cache,
+    draft::{check_collection, check_key},
+    key,
+    model::{Commit, CommitChange, Document, DocumentInner, DocumentVersion, Version},
+    state::{Found, View, is_expired},
+};
+use crate::{
+    error::{Error, ErrorCode, Result},
+    id::{CommitId, VersionId},
+    index::{filter::filter_hash, table::Found as TableFound},
+    log::{Location, frame::FrameHeader, reader},
+    storage::{AsyncStorage, FileName},
+    sync::OnceCell,
+};
+use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+impl<S: AsyncStorage> Engine<S> {
+    /// The document as it is now.
+    pub(crate) async fn get(&self, collection: &str, key: &str) -> Result<Option<Document>> {
+        self.check_open()?;
+        let name = key::document(collection, key);
+        let hash = filter_hash(&name);
+        if let Some(document) = self.cached(hash, &name, self.published()) {
+            self.documents.hits.fetch_add(1, Ordering::Relaxed);
+            let expired = document.expires_at().is_some() && is_expired(document.expires_at(), self.host.now_ms());
+            return Ok((!expired).then_some(document));
+        }
+        check_collection(collection)?;
+        check_key(key)?;
+        let view = self.view();
+        self.documents.misses.fetch_add(1, Ordering::Relaxed);
+        let Some(found) = self.find(&view, &name).await? else { return Ok(None) };
+        if !found.is_live(view.clock_ms) {
+            return Ok(None);
+        }
+        let document = self.load(&view, &name, found).await?;
+        self.documents.insert(hash, document.0.clone(), view.sequence, |cached| *cached.name == *name);
+        cache::balance(self.options.cache_bytes, &self.documents, &self.blocks, hash);
+        Ok(Some(document))
+    }
+
+    /// The document as a view shows it.
+    pub(crate) async fn get_in(&self, view: &View, collection: &str, key: &str) -> Result<Option<Document>> {
+        self.check_open()?;
+        check_collection(collection)?;
+        check_key(key)?;
+        let name = key::document(collection, key);
+        match self.find(view, &name).await? {
+            Some(found) if found.is_live(view.clock_ms) => Ok(Some(self.load(view, &name, found).await?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads the value of a version that was found.
+    pub(crate) async fn load(&self, view: &View, name: &[u8], found: Found) -> Result<Document> {
+        let version = VersionId { actor: self.actor_of(found.actor)?, counter: found.entry.counter };
+        let encoded = self.read_value(found.entry.record, found.payload).await?;
+        Ok(Document(Arc::new(DocumentInner {
+            name: name.into(),
+            sequence: view.sequence,
+            timestamp: found.timestamp,
+            version,
+            expires_at: found.entry.expires_at,
+            conflicted: found.entry.conflicted,
+            encoded,
+            value: OnceCell::new(),
+            used: AtomicBool::new(false),
+        })))
+    }
+
+    async fn read_value(&self, record: Option<Location>, payload: Option<Arc<[u8]>>) -> Result<Arc<[u8]>> {
+        if let Some(payload) = payload {
+            return Ok(payload);
+        }
+        let Some(at) = record else {
+            return Err(Error::new(ErrorCode::NotFound, "the version is a deletion: it has no value"));
+        };
+        self.counters.values_read.fetch_add(1, Ordering::Relaxed);
+        Ok(reader::read_value(&self.storage, at).await?.into())
+    }
+
+    /// The document at one of its versions; `None` for a deletion.
+    pub(crate) async fn document_at(&self, collection: &str, key: &str, version: &Version) -> Result<Option<Document>> {
+        self.check_open()?;
+        if version.deleted {
+            return Ok(None);
+        }
+        let encoded = self.read_value(version.record, version.payload.clone()).await?;
+        Ok(Some(Document(Arc::new(DocumentInner {
+            name: key::document(collection, key).into(),
+            sequence: self.published(),
+            timestamp: version.timestamp,
+            version: version.id,
+            expires_at: version.expires_at,
+            conflicted: false,
+            encoded,
+            value: OnceCell::new(),
+            used: AtomicBool::new(false),
+        }))))
+    }
+
+    pub(crate) fn version_of(&self, found: Found) -> Result<Version> {
+        Ok(Version {
+            id: VersionId { actor: self.actor_of(found.actor)?, counter: found.entry.counter },
+            timestamp: found.timestamp,
+            deleted: found.entry.record.is_none(),
+            expires_at: found.entry.expires_at,
+            value_bytes: found.entry.record.map_or(0, |at| {
+                u64::from(at.bytes).saturating_sub(crate::codec::commit::RECORD_OVERHEAD)
+            }),
+            record: found.entry.record,
+            payload: found.payload,
+        })
+    }
+
+    /// A version of a document by its id.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` if the document has no such version.
+    pub(crate) async fn version(&self, collection: &str, key: &str, id: VersionId) -> Result<Version> {
+        let unknown = || Error::new(ErrorCode::NotFound, format!("{collection}/{key} has no version {id}"));
+        let commit = self.commit(id).await.map_err(|e| if e.is(ErrorCode::NotFound) { unknown() } else { e })?;
+        let name = key::document(collection, key);
+        let view = View { at: super::state::At::Time(commit.timestamp), ..self.view() };
+        let found = self.find(&view, &name).await?.ok_or_else(unknown)?;
+        let version = self.version_of(found)?;
+        if version.id == id {
+            return Ok(version);
+        }
+        // Another actor wrote the document with the same timestamp.
+        let mut versions = self.versions(view, collection, key, None).await?;
+        while let Some(version) = versions.next(self).await? {
+            if version.id == id {
+                return Ok(version);
+            }
+        }
+        Err(unknown())
+    }
+
+    /// The index's value of exactly `key`, among what is published.
+    pub(crate) async fn lookup(&self, view: &View, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        for memtable in view.state.memtables() {
+            let value = memtable.find_first(key, key, view.sequence, |found, entry| {
+                (found == key).then(|| entry.value.to_vec())
+            });
+            if let Some(value) = value.flatten() {
+                return Ok(Some(value));
+            }
+        }
+        let mut at = TableFound::default();
+        for table in view.state.tables.iter() {
+            if table.find_first(self.blocks(), key, &mut at).await? && at.key() == key {
+                return Ok(Some(at.value().to_vec()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the frame of a commit is.
+    pub(crate) async fn frame_of(&self, version: VersionId) -> Result<Location> {
+        let unknown = || Error::new(ErrorCode::NotFound, format!("there is no commit {version}"));
+        let value = self.lookup(&self.view(), &key::commit(version)).await?.ok_or_else(unknown)?;
+        key::read_frame_value(&value)
+            .ok_or_else(|| Error::corrupt("the index", 0, format!("the entry of commit {version} is malformed")))
+    }
+
+    /// A commit by its actor and counter.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` if there is none.
+    pub(crate) async fn commit(&self, version: VersionId) -> Result<Commit> {
+        self.check_open()?;
+        self.commit_in(self.frame_of(version).await?).await
+    }
+
+    /// The commit in a frame.
+    pub(crate) async fn commit_in(&self, at: Location) -> Result<Commit> {
+        let (header, body) = reader::read_frame(&self.storage, self.database, at).await?;
+        let located = |e: Error| e.context(&format!("{} at byte {}", FileName::Segment(at.segment), at.offset));
+        self.describe(&header, &body).map_err(located)
+    }
+
+    fn describe(&self, frame: &FrameHeader, body: &[u8]) -> Result<Commit> {
+        let mut opened = reader::open_commit(frame, body, self.actor)?;
+        let id = opened.complete()?;
+        Ok(commit_of(&opened.header, id, frame.sequence))
+    }
+
+    /// The commits whose id starts with some hexadecimal digits, at most `max` of them.
+    pub(crate) async fn commits_with_prefix(&self, digits: &str, max: usize) -> Result<Vec<Commit>> {
+        let invalid = || {
+            Error::invalid(format!("{digits:?} is not the start of a commit id: it takes 4 to 64 hexadecimal digits"))
+        };
+        if !(4..=64).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(invalid());
+        }
+        let digits = digits.to_ascii_lowercase();
+        let whole = digits.len().min(16) / 2;
+        let mut bytes = Vec::with_capacity(whole);
+        for pair in digits.as_bytes().chunks_exact(2).take(whole) {
+            let pair = core::str::from_utf8(pair).map_err(|_| invalid())?;
+            bytes.push(u8::from_str_radix(pair, 16).map_err(|_| invalid())?);
+        }
+        let prefix = key::commit_ids_with_prefix(&bytes);
+        let mut cursor = self.view().cursor();
+        let mut more = cursor.seek(self.blocks(), &prefix).await?;
+        let mut commits = Vec::new();
+        while more && commits.len() < max && cursor.key().starts_with(&prefix) {
+            let at = key::read_commit_id(cursor.key())
+                .ok_or_else(|| Error::corrupt("the index", 0, "the entry of a commit id is malformed"))?;
+            let commit = self.commit_in(at).await?;
+            if format!("{}", commit.id).starts_with(&digits) {
+                commits.push(commit);
+            }
+            more = cursor.next(self.blocks()).await?;
+        }
+        Ok(commits)
+    }
+
+    /// A commit by its id.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` if there is none.
+    pub(crate) async fn commit_by_id(&self, id: &CommitId) -> Result<Commit> {
+        self.commit_by_prefix(&format!("{id}")).await
+    }
+
+    /// A commit by the first digits of its id.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` if there is none, `INVALID_ARGUMENT` if there are several.
+    pub(crate) async fn commit_by_prefix(&self, digits: &str) -> Result<Commit> {
+        self.check_open()?;
+        let mut commits = self.commits_with_prefix(digits, 2).await?;
+        match (commits.pop(), commits.is_empty()) {
+            (Some(commit), true) => Ok(commit),
+            (None, _) => Err(Error::new(ErrorCode::NotFound, format!("there is no commit {digits}"))),
+            (Some(_), false) => Err(Error::invalid(format!("several commits begin with {digits}: give more digits"))),
+        }
+    }
+}
+
+/// A commit's header in the words of the caller.
+pub(crate) fn commit_of(header: &crate::codec::commit::Header<'_>, id: CommitId, sequence: u64) -> Commit {
+    let owned = |words: &Option<alloc::borrow::Cow<'_, str>>| words.as_deref().map(ToOwned::to_owned);
+    Commit {
+        id,
+        version: header.version,
+        sequence,
+        timestamp: header.timestamp,
+        author: owned(&header.author),
+        message: owned(&header.message),
+        causes: (header.causes.iter())
+            .map(|cause| DocumentVersion {
+                collection: String::from(&*cause.collection),
+                key: String::from(&*cause.key),
+                version: cause.version,
+            })
+            .collect(),
+        dependencies: header.dependencies.iter().map(|d| d.version).collect(),
+        changes: (header.changes.iter())
+            .map(|change| CommitChange {
+                collection: String::from(&*change.collection),
+                key: String::from(&*change.key),
+                deleted: change.value_bytes.is_none(),
+                value_bytes: change.value_bytes.unwrap_or(0).into(),
+                parents: change.parents.clone(),
+                expires_at: change.expires_at,
+            })
+            .collect(),
+    }
+}
