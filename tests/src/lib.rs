@@ -1,1 +1,5 @@
 //! Simulator, model and helpers shared by the suites.
+
+pub mod contract;
+pub mod disk;
+pub mod random;

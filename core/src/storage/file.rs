@@ -4,7 +4,7 @@
 //! ends. Readers take no lock and change nothing, so that a database on read-only media can be read. File handles stay
 //! open up to a bound; one with unsynced writes is never closed, because the error of a later sync could then be lost.
 
-use super::{FileInfo, FileName, Storage, check_length, end_of_write};
+use super::{FileInfo, FileName, OFFSET_MAX, Storage, check_length, end_of_write};
 use crate::error::{Error, ErrorCode, Result};
 use crate::limits::OPEN_FILES_MAX;
 use crate::sync::RwLock;
@@ -42,7 +42,24 @@ pub struct FileStorage {
 struct Open {
     handles: HashMap<FileName, Arc<Handle>>,
     /// Held for as long as the storage is open. `None` when it is read-only.
-    _lock: Option<File>,
+    _lock: Option<Lock>,
+}
+
+/// The lock of the directory, held until dropped.
+#[derive(Debug)]
+struct Lock {
+    file: File,
+    holder: u32,
+}
+
+impl Drop for Lock {
+    /// Unlocks outright: a child process that is just being started may hold a copy of the handle a moment longer. But
+    /// a forked copy of this process must not give away the lock of its parent.
+    fn drop(&mut self) {
+        if self.holder == std::process::id() {
+            let _ = self.file.unlock();
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -139,12 +156,11 @@ impl FileStorage {
 
 impl Open {
     fn keep(&mut self, name: FileName, file: File) -> Arc<Handle> {
-        if self.handles.len() >= OPEN_FILES_MAX {
+        while self.handles.len() >= OPEN_FILES_MAX {
             // Any idle one will do. One that is in use could be about to become unsynced.
             let idle = |h: &Arc<Handle>| Arc::strong_count(h) == 1 && !h.unsynced.load(Ordering::Acquire);
-            if let Some(victim) = self.handles.iter().find_map(|(name, h)| idle(h).then_some(*name)) {
-                self.handles.remove(&victim);
-            }
+            let Some(victim) = self.handles.iter().find_map(|(name, h)| idle(h).then_some(*name)) else { break };
+            self.handles.remove(&victim);
         }
         let handle = Arc::new(Handle { file, unsynced: AtomicBool::new(false) });
         self.handles.insert(name, Arc::clone(&handle));
@@ -183,9 +199,9 @@ impl Storage for FileStorage {
 
     fn read_at(&self, name: FileName, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let handle = self.handle(name)?;
-        if check_length(name, offset).is_err() {
-            return Ok(0);
-        }
+        // The operating system refuses a read that would reach past the last offset there is.
+        let reachable = OFFSET_MAX.saturating_sub(offset).min(buffer.len() as u64) as usize;
+        let Some(buffer) = buffer.get_mut(..reachable).filter(|buffer| !buffer.is_empty()) else { return Ok(0) };
         loop {
             match platform::read_at(&handle.file, offset, buffer) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
@@ -317,7 +333,7 @@ fn read_entry(entry: io::Result<fs::DirEntry>) -> io::Result<Option<Entry>> {
 }
 
 /// Takes the lock of the directory. The file stays behind at close: removing it would let two writers lock two files.
-fn lock(directory: &Path) -> Result<File> {
+fn lock(directory: &Path) -> Result<Lock> {
     let path = directory.join(LOCK_FILE);
     let mut file = OpenOptions::new()
         .read(true)
@@ -332,8 +348,9 @@ fn lock(directory: &Path) -> Result<File> {
         Err(TryLockError::Error(e)) => return Err(refused("lock", &path, e)),
     }
     // Only for the message of whoever finds the lock taken, so that a full disk does not keep anybody out.
-    let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-    Ok(file)
+    let holder = std::process::id();
+    let _ = file.set_len(0).and_then(|()| writeln!(file, "{holder}"));
+    Ok(Lock { file, holder })
 }
 
 fn locked(directory: &Path, lock: &File) -> Error {

@@ -71,7 +71,8 @@ pub struct FileInfo {
 /// A medium whose calls return when they are done.
 ///
 /// Every call may be made from any thread. A file that does not exist is `NOT_FOUND`; a full medium is `STORAGE_FULL`;
-/// anything else that the medium refuses is `IO`.
+/// a write or truncation that would make a file end past 2^63 - 1 bytes is `INVALID_ARGUMENT`; anything else that the
+/// medium refuses is `IO`.
 pub trait Storage: Shared {
     /// The files of the database, in any order.
     fn list(&self) -> Result<Vec<FileInfo>>;
