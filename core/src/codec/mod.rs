@@ -1,1 +1,3 @@
 //! codec
+
+pub(crate) mod varint;
