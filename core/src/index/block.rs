@@ -15,6 +15,7 @@
 use crate::{
     bug::{self, Bug},
     codec::varint,
+    index::heads::{self, common_prefix},
     limits,
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -43,11 +44,6 @@ fn checksum(salt: u32, bytes: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new_with_initial(salt);
     hasher.update(bytes);
     hasher.finalize()
-}
-
-/// How many first bytes two keys have in common.
-pub(crate) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 /// Fills one block after the other.
@@ -122,13 +118,25 @@ impl BlockBuilder {
     }
 }
 
-/// A block whose checksum and outline were verified.
+/// An entry that shares nothing with the one before. The offsets lie below `TABLE_BLOCK_BYTES_MAX`.
+#[derive(Debug)]
+struct Restart {
+    head: u64,
+    at: u16,
+    key_start: u16,
+    key_end: u16,
+}
+
+/// A block whose checksum, outline and restarts were verified.
 #[derive(Debug)]
 pub(crate) struct Block {
     bytes: Box<[u8]>,
     /// Where the entries end and the restarts begin.
     entries_end: usize,
-    restarts: usize,
+    /// At least one. They stand outside of the bytes with their keys' heads, so that a search waits for memory once.
+    restarts: Box<[Restart]>,
+    /// How many first bytes the keys of all restarts have in common.
+    common: usize,
 }
 
 /// Where the parts of an entry are.
@@ -151,34 +159,71 @@ impl Block {
         let Some((rest, count)) = body.split_last_chunk::<COUNT_BYTES>() else {
             return malformed(0, "the block is too short");
         };
-        let restarts = usize::from(u16::from_le_bytes(*count));
-        let Some(entries_end) = rest.len().checked_sub(restarts * RESTART_BYTES).filter(|end| *end > 0 && restarts > 0)
+        let count = usize::from(u16::from_le_bytes(*count));
+        let Some(entries_end) = rest.len().checked_sub(count * RESTART_BYTES).filter(|end| *end > 0 && count > 0)
         else {
             return malformed(rest.len(), "the block has no room for its restarts");
         };
-        let block = Block { entries_end, restarts, bytes };
-        let mut below = 0;
-        for restart in 0..restarts {
-            let offset = block.restart(restart);
-            if offset >= entries_end || offset < below || (restart == 0 && offset != 0) {
-                return malformed(entries_end + restart * RESTART_BYTES, "a restart points outside of the entries");
-            }
-            below = offset + 1;
+        let offsets: Vec<u16> = rest
+            .get(entries_end..)
+            .unwrap_or_default()
+            .as_chunks::<RESTART_BYTES>()
+            .0
+            .iter()
+            .map(|bytes| u16::from_le_bytes(*bytes))
+            .collect();
+        let mut block = Block { bytes, entries_end, restarts: Box::default(), common: 0 };
+        block.restarts = block.check_restarts(&offsets)?;
+        if let [first, .., last] = &*block.restarts {
+            block.common = common_prefix(block.key_of(first), block.key_of(last));
         }
+        let heads: Vec<u64> = block.restarts.iter().map(|at| heads::head(block.key_of(at), block.common)).collect();
+        block.restarts.iter_mut().zip(heads).for_each(|(restart, head)| restart.head = head);
         Ok(block)
+    }
+
+    /// Restarts begin at zero, ascend in place and key, and share nothing.
+    fn check_restarts(&self, offsets: &[u16]) -> Result<Box<[Restart]>, Malformed> {
+        let mut restarts: Vec<Restart> = Vec::with_capacity(offsets.len());
+        for &at in offsets {
+            let offset = usize::from(at);
+            let in_place = restarts.last().map_or(at == 0, |last| last.at < at);
+            if !in_place || offset >= self.entries_end {
+                return malformed(self.entries_end, "a restart does not point to an entry");
+            }
+            let entry = self.entry(offset)?;
+            let (Ok(key_start), Ok(key_end), 0) =
+                (u16::try_from(entry.key.start), u16::try_from(entry.key.end), entry.shared)
+            else {
+                return malformed(offset, "an entry at a restart shares bytes with the one before");
+            };
+            let restart = Restart { head: 0, at, key_start, key_end };
+            if restarts.last().is_some_and(|last| self.key_of(last) >= self.key_of(&restart)) {
+                return malformed(offset, "the restarts are not in order");
+            }
+            restarts.push(restart);
+        }
+        Ok(restarts.into())
     }
 
     /// Memory held, for the cache's budget.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.bytes.len() + size_of::<Block>()
+        self.bytes.len() + self.restarts.len() * size_of::<Restart>() + size_of::<Block>()
+    }
+
+    fn key_of(&self, restart: &Restart) -> &[u8] {
+        self.slice(usize::from(restart.key_start)..usize::from(restart.key_end))
     }
 
     fn restart(&self, number: usize) -> usize {
-        let at = self.entries_end + number * RESTART_BYTES;
-        match self.bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-            Some(bytes) => usize::from(u16::from_le_bytes(*bytes)),
-            None => self.entries_end,
-        }
+        self.restarts.get(number).map_or(self.entries_end, |restart| usize::from(restart.at))
+    }
+
+    /// How many restarts have keys below `key`, or not above it if `inclusive`.
+    fn rank(&self, key: &[u8], inclusive: bool) -> usize {
+        let head_of = |number| self.restarts.get(number).map_or(0, |restart: &Restart| restart.head);
+        let key_of = |number| self.restarts.get(number).map_or(&[][..], |restart| self.key_of(restart));
+        heads::rank(self.restarts.len(), self.common, head_of, key_of, key, inclusive)
     }
 
     fn slice(&self, range: Range<usize>) -> &[u8] {
@@ -207,28 +252,6 @@ impl Block {
             return malformed(at, "an entry is longer than its block");
         }
         Ok(Entry { shared, key: key_start..value_start, value: value_start..end })
-    }
-
-    fn restart_entry(&self, number: usize) -> Result<Entry, Malformed> {
-        let at = self.restart(number);
-        match self.entry(at)? {
-            entry if entry.shared == 0 => Ok(entry),
-            _ => malformed(at, "an entry at a restart shares bytes with the one before"),
-        }
-    }
-
-    /// How many restarts have keys for which `before` holds; it must hold for a first part of them.
-    fn count_restarts(&self, before: impl Fn(&[u8]) -> bool) -> Result<usize, Malformed> {
-        let (mut low, mut high) = (0, self.restarts);
-        while low < high {
-            let middle = low.midpoint(high);
-            if before(self.slice(self.restart_entry(middle)?.key)) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(low)
     }
 }
 
@@ -304,7 +327,7 @@ impl BlockCursor {
     /// target: an entry that shares more with it is below the target too, one that shares less is above.
     pub(crate) fn seek(&mut self, block: &Block, target: &[u8]) -> Result<bool, Malformed> {
         self.valid = false;
-        let below = block.count_restarts(|key| key <= target)?;
+        let below = block.rank(target, true);
         let mut at = block.restart(below.saturating_sub(1));
         let (mut common, mut previous_length) = (0, 0);
         while at < block.entries_end {
@@ -335,7 +358,8 @@ impl BlockCursor {
     pub(crate) fn seek_back(&mut self, block: &Block, bound: Option<&[u8]>) -> Result<bool, Malformed> {
         self.valid = false;
         let before = |key: &[u8]| bound.is_none_or(|bound| key < bound);
-        let Some(restart) = block.count_restarts(before)?.checked_sub(1) else { return Ok(false) };
+        let below = bound.map_or(block.restarts.len(), |bound| block.rank(bound, false));
+        let Some(restart) = below.checked_sub(1) else { return Ok(false) };
         self.restart_at(block, restart);
         let mut steps = 0usize;
         while self.next(block)? && before(&self.key) {

@@ -8,12 +8,11 @@
 //! Invariant: the fence of a block is above every key of the block before and not above its own first key; the first one is
 //! the table's smallest key. So all entries at or after a key are in the last block whose fence is not above it, or later.
 //!
-//! One buffer holds all fences. Beside it stand the first eight bytes after what all fences have in common as integers:
-//! most searches are decided among these, in a few cache lines and without following a reference.
+//! One buffer holds all fences; their heads stand beside it and decide most searches.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use super::block::common_prefix;
+use super::heads::{self, common_prefix};
 use crate::{codec::varint, limits};
 use alloc::{boxed::Box, vec::Vec};
 
@@ -23,25 +22,13 @@ pub(crate) struct Fences {
     bytes: Box<[u8]>,
     /// End of each fence in `bytes`.
     ends: Box<[u32]>,
-    /// Bytes that all fences have in common.
+    /// How many first bytes all fences have in common.
     common: usize,
-    /// The eight bytes of each fence after those.
+    /// The head of each fence.
     heads: Box<[u64]>,
     /// Offset of each block in the file, and of the end of the last.
     offsets: Box<[u64]>,
     max_key: Box<[u8]>,
-}
-
-/// The first eight bytes as an integer that orders like them, as if zeros followed a shorter key.
-fn head(bytes: &[u8]) -> u64 {
-    match bytes.first_chunk() {
-        Some(whole) => u64::from_be_bytes(*whole),
-        None => {
-            let mut padded = [0; 8];
-            padded.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-            u64::from_be_bytes(padded)
-        }
-    }
 }
 
 fn take<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
@@ -105,8 +92,7 @@ impl Fences {
             max_key: max_key.into(),
         };
         fences.common = common_prefix(fences.fence(0), fences.fence(fences.len() - 1));
-        fences.heads =
-            (0..fences.len()).map(|n| head(fences.fence(n).get(fences.common..).unwrap_or_default())).collect();
+        fences.heads = (0..fences.len()).map(|number| heads::head(fences.fence(number), fences.common)).collect();
         Ok(fences)
     }
 
@@ -138,24 +124,9 @@ impl Fences {
 
     /// The last block whose fence is not above `key`; the first if there is none.
     pub(crate) fn block_of(&self, key: &[u8]) -> usize {
-        let prefix = self.min_key().get(..self.common).unwrap_or_default();
-        let Some(rest) = key.strip_prefix(prefix) else {
-            return if key < prefix { 0 } else { self.len() - 1 };
-        };
-        let head = head(rest);
-        let mut low = self.heads.partition_point(|other| *other < head);
-        if self.heads.get(low) == Some(&head) {
-            let mut high = low + self.heads.get(low..).unwrap_or_default().partition_point(|other| *other == head);
-            while low < high {
-                let middle = low.midpoint(high);
-                if self.fence(middle) <= key {
-                    low = middle + 1;
-                } else {
-                    high = middle;
-                }
-            }
-        }
-        low.saturating_sub(1)
+        let head = |number| self.heads.get(number).copied().unwrap_or_default();
+        let rank = heads::rank(self.len(), self.common, head, |number| self.fence(number), key, true);
+        rank.saturating_sub(1)
     }
 
     /// Memory held.

@@ -6,6 +6,7 @@ pub(crate) mod builder;
 pub(crate) mod cursor;
 pub(crate) mod fences;
 pub(crate) mod filter;
+mod heads;
 pub(crate) mod layout;
 pub(crate) mod memtable;
 pub(crate) mod merge;

@@ -360,36 +360,25 @@ fn measure_lookups_in_a_million_entries() {
         println!("{pass} scan: {:.1} ns an entry", start.elapsed().as_nanos() as f64 / entries as f64);
     }
 
-    let picks: Vec<u64> = (0..1_000_000u64).map(|n| (n * 0x9e37_79b9_7f4a_7c15) >> 44).map(|n| n % 1_000_000).collect();
-    let seeks: Vec<Vec<u8>> = picks
-        .iter()
-        .map(|n| {
-            let mut k = key(n * 7);
-            k.truncate(24);
-            k.push(0);
-            k
-        })
-        .collect();
+    // Random keys, and the best of many batches: other work on the machine only ever adds.
     let mut found = Found::default();
-    for name in ["filter and lookup", "lookup", "filter, absent"] {
-        for _ in 0..3 {
+    for range in [1_000_000u64, 10_000] {
+        let picks = (0..1_000_000u64).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % range);
+        let seeks: Vec<Vec<u8>> = picks.map(|n| [&key(n * 7)[..23], b"\0\0"].concat()).collect();
+        let mut best = [f64::MAX; 2];
+        for batch in seeks.chunks(10_000).cycle().take(300) {
             let start = Instant::now();
-            let mut hits = 0;
-            for (n, seek) in seeks.iter().enumerate() {
-                if name != "lookup" {
-                    let part = &seek[..23];
-                    let hash = filter_hash(part)
-                        ^ if name == "filter, absent" { n as u64 * 0x9e37_79b9_7f4a_7c15 | 1 } else { 0 };
-                    if name == "filter, absent" {
-                        hits += usize::from(black_box(table.may_contain(hash)));
-                        continue;
-                    }
-                    black_box(table.may_contain(hash));
-                }
-                ready(table.find_first(bench.blocks(), seek, &mut found)).unwrap();
-                hits += usize::from(found.key().starts_with(&seek[..seek.len() - 2]) && !found.value().is_empty());
+            for seek in batch {
+                black_box(table.may_contain(filter_hash(&seek[..23])));
             }
-            println!("{name}: {:.0} ns ({hits} hits)", start.elapsed().as_nanos() as f64 / seeks.len() as f64);
+            best[0] = best[0].min(start.elapsed().as_nanos() as f64 / batch.len() as f64);
+            let start = Instant::now();
+            for seek in batch {
+                ready(table.find_first(bench.blocks(), seek, &mut found)).unwrap();
+                assert!(found.key().starts_with(&seek[..23]) && found.value().len() == 14);
+            }
+            best[1] = best[1].min(start.elapsed().as_nanos() as f64 / batch.len() as f64);
         }
+        println!("among {range} keys: filter {:.0} ns, lookup {:.0} ns", best[0], best[1]);
     }
 }
