@@ -30,7 +30,6 @@ impl Host for SystemHost {
     }
 
     fn entropy(&self, bytes: &mut [u8]) -> Result<()> {
-        getrandom::fill(bytes)
-            .map_err(|e| crate::Error::new(crate::ErrorCode::Io, alloc::format!("no entropy: {e}")))
+        getrandom::fill(bytes).map_err(|e| crate::Error::new(crate::ErrorCode::Io, alloc::format!("no entropy: {e}")))
     }
 }

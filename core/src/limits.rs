@@ -60,6 +60,8 @@ limits! {
     TABLE_BLOCK_BYTES: usize = 4096, "bytes";
     /// Largest block that is accepted from a file: the target and two longest keys.
     TABLE_BLOCK_BYTES_MAX: usize = 64 << 10, "bytes";
+    /// Bytes of an index table that are collected for one write: few calls, little memory.
+    TABLE_WRITE_BYTES: usize = 256 << 10, "bytes";
     /// Index tables of one size that are merged into one: bounds the tables a lookup may visit.
     TABLE_FANOUT: usize = 4, "tables";
     /// Most index tables and log segments that a manifest may name.

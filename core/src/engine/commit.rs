@@ -8,7 +8,7 @@ use super::{
     draft::DraftChange,
     key::{self, Entry},
     model::{DocumentInner, Expected},
-    state::{Found, State, VersionVector, View, is_expired, read_entry},
+    state::{VersionVector, View, is_expired, read_entry},
 };
 use crate::{
     bug::{self, Bug},
@@ -21,7 +21,7 @@ use crate::{
     log::{Location, Position, root::ActorState, writer::Placed},
     storage::AsyncStorage,
 };
-use alloc::{format, sync::Arc, vec, vec::Vec};
+use alloc::{format, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Every so many commits an actor names all actors that it has seen, so that a causal cut is found within as many steps.
@@ -32,7 +32,6 @@ pub(crate) struct Prepared {
     draft: Draft,
     /// For each change the versions that it replaces.
     parents: Vec<Vec<VersionId>>,
-    /// For each change whether it goes ahead: deleting what is not there does not.
     epoch: u64,
 }
 
@@ -371,8 +370,3 @@ pub(crate) fn enter(
 pub(crate) fn changed_documents(header: &Header<'_>) -> Vec<Vec<u8>> {
     header.changes.iter().map(|c| key::document(&c.collection, &c.key)).collect()
 }
-
-#[allow(unused_imports)]
-use State as _;
-#[allow(unused_imports)]
-use {Found as _, vec as _};

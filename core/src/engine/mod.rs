@@ -24,11 +24,13 @@ mod verify;
 
 pub(crate) use commit::{Appended, Prepared};
 pub(crate) use draft::{Draft, DraftChange, Encoded, Origin};
+pub use feed::Event;
 pub(crate) use feed::{Feed, FeedFilter};
+pub(crate) use changes::Scope;
+pub use moment::Tag;
 pub(crate) use flush::Outcome;
 pub use info::{Info, Stats};
 pub use lineage::{Direction, LineageEdge, Lineage};
-pub use read::HistoryPage;
 pub(crate) use scan::{DiffScan, Scan, VersionScan};
 pub use scan::{KeyRange, Order};
 pub(crate) use state::View;

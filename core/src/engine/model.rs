@@ -1,6 +1,6 @@
 //! What the engine hands out: documents, versions, commits, moments.
 
-use super::{cache::Item, key::ShortActor};
+use super::cache::Item;
 use crate::{
     clock::Timestamp,
     codec,
@@ -176,7 +176,6 @@ pub struct Version {
     pub expires_at: Option<i64>,
     /// Bytes of its encoded value.
     pub value_bytes: u64,
-    pub(crate) actor: ShortActor,
     pub(crate) record: Option<Location>,
     pub(crate) payload: Option<Arc<[u8]>>,
 }

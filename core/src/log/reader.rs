@@ -60,7 +60,7 @@ impl FrameReader {
         self.salt
     }
 
-    /// Goes on at the next segment's first frame.
+    /// Goes on at another place, and forgets what was read ahead.
     pub(crate) fn enter(&mut self, database: DatabaseId, segment: u32, offset: u64) {
         *self = FrameReader::new(database, segment, offset);
     }

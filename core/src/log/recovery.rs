@@ -56,6 +56,11 @@ impl Follower {
         Follower { database, actor, position: from, reader }
     }
 
+    /// Forgets what was read ahead: more may have been written since.
+    pub(crate) fn refresh(&mut self) {
+        self.reader.enter(self.database, self.position.segment, self.position.offset);
+    }
+
     /// Hands the next frame to `visit` and goes behind it; `Ok(None)` where no valid frame follows in this segment.
     pub(crate) async fn next<S: AsyncStorage, R>(
         &mut self,

@@ -1,0 +1,178 @@
+//! The change feed: published commits in the order of the log, from any place on.
+//!
+//! The log itself is the feed, so every way of writing is in it, and a resume token is a sequence of the log.
+
+use super::{
+    Engine,
+    model::{Commit, Document, DocumentInner},
+    read::commit_of,
+};
+use crate::{
+    bug::{self, Bug},
+    error::{Error, ErrorCode, Result},
+    log::{
+        Position,
+        recovery::{Follower, Next},
+        segment::{self, SegmentHeader},
+    },
+    storage::{AsyncStorage, FileName, read_full},
+    sync::OnceCell,
+};
+use alloc::{format, string::String, sync::Arc, vec, vec::Vec};
+use core::sync::atomic::AtomicBool;
+
+/// Which changes a feed hands out. A commit without any of them is passed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FeedFilter {
+    /// Only this collection.
+    pub(crate) collection: Option<String>,
+    /// Only keys that start with this.
+    pub(crate) prefix: String,
+}
+
+impl FeedFilter {
+    fn wants(&self, collection: &str, key: &str) -> bool {
+        let named = match &self.collection {
+            Some(name) => name == collection,
+            None => !collection.starts_with('$'),
+        };
+        named && key.starts_with(&*self.prefix)
+    }
+}
+
+/// A commit as the feed hands it out.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Where to go on after this event.
+    pub token: u64,
+    /// The commit. Its changes are those that were asked for.
+    pub commit: Commit,
+    /// For each of the changes the document as it was written; `None` for a deletion.
+    pub documents: Vec<Option<Document>>,
+}
+
+/// A place in the log from which published commits are read.
+pub(crate) struct Feed {
+    follower: Follower,
+    filter: FeedFilter,
+}
+
+impl<S: AsyncStorage> Engine<S> {
+    /// A feed of the commits behind `token`; of those that come from now on for `None`.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for a token beyond the end of the log: it is from another database.
+    pub(crate) async fn feed(&self, token: Option<u64>, filter: FeedFilter) -> Result<Feed> {
+        self.check_open()?;
+        let published = self.published();
+        let token = token.unwrap_or(published);
+        if token > published {
+            return Err(Error::invalid(format!(
+                "the resume token {token} is behind the end of the log, {published}: it is from another database"
+            )));
+        }
+        let from = self.segment_before(token).await?;
+        let mut feed = Feed { follower: Follower::new(self.database, self.actor, from), filter };
+        while feed.follower.position.sequence < token {
+            feed.step(self, |_| Ok(())).await?;
+        }
+        Ok(feed)
+    }
+
+    /// The begin of the last segment that begins at or before a sequence.
+    async fn segment_before(&self, sequence: u64) -> Result<Position> {
+        let number = {
+            let segments = self.segments.read();
+            let at = segments.partition_point(|s| s.sequence <= sequence).saturating_sub(1);
+            segments.get(at).map(|s| s.number)
+        };
+        let Some(number) = number else {
+            return Err(Error::new(ErrorCode::Corrupt, "the log has no segment"));
+        };
+        self.segment_begin(number).await
+    }
+
+    /// The place of a segment's first frame.
+    pub(crate) async fn segment_begin(&self, number: u32) -> Result<Position> {
+        let mut bytes = vec![0; segment::HEADER_BYTES as usize];
+        let read = read_full(&self.storage, FileName::Segment(number), 0, &mut bytes).await?;
+        bytes.truncate(read);
+        let header = SegmentHeader::decode(&bytes, self.database, number)?;
+        Ok(Position { segment: number, offset: segment::HEADER_BYTES, sequence: header.sequence, chain: header.chain })
+    }
+}
+
+impl Feed {
+    /// Where to go on after the last event.
+    pub(crate) fn token(&self) -> u64 {
+        self.follower.position.sequence
+    }
+
+    /// The next event among what is published, or `None` when all of it was handed out.
+    pub(crate) async fn next<S: AsyncStorage>(&mut self, engine: &Engine<S>) -> Result<Option<Event>> {
+        engine.check_open()?;
+        let published = engine.published();
+        if bug::active(Bug::WatchSkipsGroup) && self.follower.position.sequence + 1 < published {
+            self.follower.refresh();
+            self.step(engine, |_| Ok(())).await?;
+        }
+        while self.follower.position.sequence < published {
+            let filter = self.filter.clone();
+            let event = self.step(engine, |replayed| event_of(&filter, &replayed)).await?;
+            if event.is_some() {
+                return Ok(event);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Goes over one frame that is known to be there.
+    async fn step<S: AsyncStorage, R: Default>(
+        &mut self,
+        engine: &Engine<S>,
+        mut visit: impl FnMut(crate::log::recovery::Replayed<'_>) -> Result<R>,
+    ) -> Result<R> {
+        // What was read ahead may be older than what has been written since, and the frame may be in the next segment.
+        for attempt in 0..3 {
+            if let Some(result) = self.follower.next(&engine.storage, &mut visit).await? {
+                return Ok(result);
+            }
+            self.follower.refresh();
+            if attempt == 1 && self.follower.enter_next(&engine.storage).await? != Next::Entered {
+                break;
+            }
+        }
+        let at = self.follower.position;
+        Err(Error::corrupt(FileName::Segment(at.segment), at.offset, "a published commit is damaged or missing"))
+    }
+}
+
+fn event_of(filter: &FeedFilter, replayed: &crate::log::recovery::Replayed<'_>) -> Result<Option<Event>> {
+    let header = &replayed.commit.header;
+    let (offsets, _) = header.record_offsets();
+    let wanted: Vec<bool> = header.changes.iter().map(|c| filter.wants(&c.collection, &c.key)).collect();
+    if !wanted.contains(&true) {
+        return Ok(None);
+    }
+    let mut documents = Vec::new();
+    for ((change, offset), _) in header.changes.iter().zip(offsets).zip(&wanted).filter(|(_, wanted)| **wanted) {
+        let value = replayed.commit.value(offset, change.value_bytes)?;
+        documents.push(value.map(|value| {
+            Document(Arc::new(DocumentInner {
+                name: super::key::document(&change.collection, &change.key).into(),
+                sequence: replayed.sequence,
+                timestamp: header.timestamp,
+                version: header.version,
+                expires_at: change.expires_at,
+                conflicted: false,
+                encoded: value.into(),
+                value: OnceCell::new(),
+                used: AtomicBool::new(false),
+            }))
+        }));
+    }
+    let mut commit = commit_of(header, replayed.id, replayed.sequence);
+    let mut wanted = wanted.into_iter();
+    commit.changes.retain(|_| wanted.next().unwrap_or(false));
+    Ok(Some(Event { token: replayed.sequence, commit, documents }))
+}

@@ -1,0 +1,236 @@
+//! Verify: reads everything again, checks every checksum and hash, and that index and log say the same.
+
+use super::{
+    Engine,
+    key::{self, Entry},
+    state::View,
+};
+use crate::{
+    codec::commit::RECORD_OVERHEAD,
+    error::{Error, ErrorCode, Result},
+    id::CommitId,
+    log::{
+        CHAIN_START, Location,
+        recovery::{Follower, Next, Replayed},
+        root::{Manifest, Root},
+    },
+    storage::{AsyncStorage, FileName},
+};
+use alloc::{format, string::String, vec::Vec};
+
+/// Problems that a report lists before it only counts on.
+const PROBLEMS_MAX: usize = 100;
+
+/// What verify found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Commits whose frames, hashes and places in the chain are right.
+    pub commits: u64,
+    /// Versions that log and index agree on.
+    pub versions: u64,
+    /// Log segments.
+    pub segments: u64,
+    /// Index tables.
+    pub tables: u64,
+    /// Bytes of log that were read.
+    pub log_bytes: u64,
+    /// The running hash over all commits, hexadecimal: keep it elsewhere to show later that nothing before it was altered.
+    pub chain: String,
+    /// What is wrong; empty when everything is right.
+    pub problems: Vec<String>,
+    /// Problems beyond those listed.
+    pub more_problems: u64,
+}
+
+impl VerifyReport {
+    /// Whether everything is right.
+    pub fn is_ok(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    fn note(&mut self, problem: impl Into<String>) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(problem.into());
+        } else {
+            self.more_problems += 1;
+        }
+    }
+
+    /// Takes note of damage, and lets other failures through.
+    fn damage(&mut self, e: Error) -> Result<()> {
+        match e.code() {
+            ErrorCode::Corrupt | ErrorCode::NotFound | ErrorCode::UnsupportedFormat => {
+                self.note(e.message());
+                Ok(())
+            }
+            _ => Err(e),
+        }
+    }
+}
+
+/// What the index has to say about one commit.
+struct Checked {
+    keys: Vec<(Vec<u8>, Entry)>,
+    commit_key: Vec<u8>,
+    id_key: Vec<u8>,
+    frame: Location,
+    effects: Vec<Vec<u8>>,
+}
+
+impl<S: AsyncStorage> Engine<S> {
+    /// Checks the root and its manifest, every frame and value of the log, every block of the index, and that every version
+    /// of the log is in the index and the other way round. `progress` is told the bytes of log read so far and in all.
+    /// Everything is read; nothing is changed.
+    ///
+    /// # Errors
+    /// Only where something cannot be read at all; damage is in the report.
+    pub(crate) async fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport> {
+        self.check_open()?;
+        let view = self.view();
+        let mut report = VerifyReport { tables: view.state.tables.len() as u64, ..VerifyReport::default() };
+        if let Err(e) = self.verify_root().await {
+            report.damage(e)?;
+        }
+        for table in view.state.tables.iter() {
+            if let Err(e) = table.verify(&self.storage).await {
+                report.damage(e)?;
+            }
+        }
+        if let Err(e) = self.verify_log(&view, &mut report, progress).await {
+            report.damage(e)?;
+            return Ok(report);
+        }
+        if let Err(e) = self.verify_index(&view, &mut report).await {
+            report.damage(e)?;
+        }
+        Ok(report)
+    }
+
+    async fn verify_root(&self) -> Result<()> {
+        let missing = || Error::corrupt(FileName::Root, 0, "no slot of the root is valid");
+        let root = Root::read(&self.storage).await?.ok_or_else(missing)?;
+        if root.database != self.database {
+            return Err(Error::corrupt(FileName::Root, 0, "the root is another database's"));
+        }
+        Manifest::read(&self.storage, &root).await.map(drop)
+    }
+
+    async fn verify_log(
+        &self,
+        view: &View,
+        report: &mut VerifyReport,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<()> {
+        let segments = self.segments.read().clone();
+        let first = segments.first().map_or(1, |s| s.number);
+        let total: u64 = (self.storage.list().await?.iter())
+            .filter(|info| matches!(info.name, FileName::Segment(_)))
+            .map(|info| info.bytes)
+            .sum();
+        let begin = self.segment_begin(first).await?;
+        if first == 1 && (begin.sequence, begin.chain) != (0, CHAIN_START) {
+            return Err(Error::corrupt(FileName::Segment(1), 0, "the first segment does not begin the log"));
+        }
+        let mut follower = Follower::new(self.database, self.actor, begin);
+        report.segments = 1;
+        while follower.position.sequence < view.sequence {
+            let at = follower.position;
+            match follower.next(&self.storage, |replayed| check_commit(&replayed)).await? {
+                Some(checked) => {
+                    report.log_bytes += follower.position.offset - at.offset;
+                    report.commits += 1;
+                    report.versions += checked.keys.len() as u64;
+                    self.compare(view, checked, report).await?;
+                    progress(report.log_bytes, total);
+                }
+                None if follower.enter_next(&self.storage).await? == Next::Entered => report.segments += 1,
+                None => {
+                    let file = FileName::Segment(at.segment);
+                    return Err(Error::corrupt(file, at.offset, "a commit is damaged or missing"));
+                }
+            }
+        }
+        report.chain = format!("{}", CommitId(follower.position.chain));
+        let end = self.end_of_log();
+        if end.sequence == follower.position.sequence && end.chain != follower.position.chain {
+            report.note("the chain of the log on disk is not the one in memory");
+        }
+        Ok(())
+    }
+
+    /// Compares a commit with what the index says of it.
+    async fn compare(&self, view: &View, checked: Checked, report: &mut VerifyReport) -> Result<()> {
+        for (key, entry) in &checked.keys {
+            let found = self.lookup(view, key).await?.and_then(|value| Entry::decode(&value));
+            let same = found.is_some_and(|found| Entry { conflicted: entry.conflicted, ..found } == *entry);
+            if !same {
+                let (file, at) = (FileName::Segment(checked.frame.segment), checked.frame.offset);
+                let name = key::filter_part(key).and_then(key::read_document).map(|(c, k)| format!("{c}/{k}"));
+                report.note(format!("{file} at byte {at}: the index does not know a version of {}", name.unwrap_or_default()));
+            }
+        }
+        let frame = self.lookup(view, &checked.commit_key).await?;
+        let known = frame.as_deref().and_then(key::read_frame_value) == Some(checked.frame);
+        let mut others = true;
+        for key in checked.effects.iter().chain([&checked.id_key]) {
+            others &= self.lookup(view, key).await?.is_some();
+        }
+        if !known || !others {
+            let (file, at) = (FileName::Segment(checked.frame.segment), checked.frame.offset);
+            report.note(format!("{file} at byte {at}: the index does not know the commit"));
+        }
+        Ok(())
+    }
+
+    /// Counts the versions of the index: every one of the log was found in it, so more are too many.
+    async fn verify_index(&self, view: &View, report: &mut VerifyReport) -> Result<()> {
+        let mut cursor = view.cursor();
+        let mut more = cursor.seek(self.blocks(), &key::VERSIONS).await?;
+        let mut versions = 0;
+        while more && cursor.key().starts_with(&key::VERSIONS) {
+            versions += 1;
+            more = cursor.next(self.blocks()).await?;
+        }
+        if versions != report.versions {
+            let logged = report.versions;
+            report.note(format!("the index has {versions} versions, and the log {logged}"));
+        }
+        Ok(())
+    }
+}
+
+/// Checks the values of a commit against its header, and lists what the index has to have of it.
+fn check_commit(replayed: &Replayed<'_>) -> Result<Checked> {
+    let header = &replayed.commit.header;
+    let (offsets, _) = header.record_offsets();
+    let records_at = replayed.frame.offset + (crate::log::frame::HEADER_BYTES + replayed.commit.records_at) as u64;
+    let mut keys = Vec::with_capacity(header.changes.len());
+    for (change, offset) in header.changes.iter().zip(offsets) {
+        if let Some(value) = replayed.commit.value(offset, change.value_bytes)? {
+            let matches = change.hash == Some(*blake3::hash(value).as_bytes());
+            if !matches || crate::codec::value::decode(value).is_err() {
+                let (collection, key) = (&change.collection, &change.key);
+                let file = FileName::Segment(replayed.frame.segment);
+                let what = format!("the value of {collection}/{key} is not what its commit signed");
+                return Err(Error::corrupt(file, records_at + offset, what));
+            }
+        }
+        let record = change.value_bytes.map(|bytes| Location {
+            segment: replayed.frame.segment,
+            offset: records_at + offset,
+            bytes: bytes + RECORD_OVERHEAD as u32,
+        });
+        let mut key = key::document(&change.collection, &change.key);
+        key::write_stamp(&mut key, header.timestamp, key::short(header.version.actor));
+        let entry = Entry { counter: header.version.counter, record, expires_at: change.expires_at, conflicted: false };
+        keys.push((key, entry));
+    }
+    let effects = header.causes.iter().map(|c| key::effect(&c.collection, &c.key, c.version, header.version)).collect();
+    Ok(Checked {
+        keys,
+        commit_key: key::commit(header.version),
+        id_key: key::commit_id(&replayed.id, replayed.frame),
+        frame: replayed.frame,
+        effects,
+    })
+}
