@@ -20,6 +20,8 @@ mod sync;
 pub mod value;
 
 pub use clock::Timestamp;
+pub use codec::to_value;
 pub use error::{Error, ErrorCode, Result};
 pub use host::Host;
 pub use id::{ActorId, CommitId, DatabaseId, VersionId};
+pub use value::{Map, Text, Value, from_value};

@@ -2,4 +2,7 @@
 
 pub(crate) mod commit;
 pub(crate) mod cursor;
+pub(crate) mod value;
 pub(crate) mod varint;
+
+pub use value::to_value;

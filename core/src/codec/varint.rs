@@ -1,36 +1,52 @@
-//! Unsigned integers in LEB128, minimal: one number has one encoding.
+//! Unsigned integers in LEB128: seven bits a byte, lowest first, the top bit says that more follow.
+//!
+//! Invariant: one number has one form, the shortest.
 
 #![deny(clippy::indexing_slicing)]
 
 use alloc::vec::Vec;
 
-/// Appends `n` in one to ten bytes.
-pub(crate) fn write_u64(out: &mut Vec<u8>, mut n: u64) {
-    while n >= 0x80 {
-        out.push(n as u8 | 0x80);
-        n >>= 7;
+/// Longest form of a 64-bit number.
+pub(crate) const BYTES_MAX: usize = 10;
+
+/// Appends `number`.
+#[inline]
+pub(crate) fn write_u64(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
     }
-    out.push(n as u8);
+    out.push(number as u8);
 }
 
-/// Takes a number from the front of `input`; `None` if it is cut short, not minimal or beyond 64 bits.
-pub(crate) fn read_u64(input: &mut &[u8]) -> Option<u64> {
-    let (&first, rest) = input.split_first()?;
+/// Takes a number off the front of `bytes`. `None`, and nothing taken, if it is cut off, not the shortest form, or more
+/// than 64 bits.
+#[inline]
+pub(crate) fn read_u64(bytes: &mut &[u8]) -> Option<u64> {
+    let (&first, rest) = bytes.split_first()?;
     if first < 0x80 {
-        *input = rest;
-        return Some(u64::from(first));
+        *bytes = rest;
+        return Some(first.into());
     }
-    let mut n = u64::from(first & 0x7f);
-    for (i, &byte) in rest.iter().enumerate().take(9) {
+    read_long(bytes)
+}
+
+fn read_long(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for (at, &byte) in bytes.iter().take(BYTES_MAX).enumerate() {
         let bits = u64::from(byte & 0x7f);
-        let shift = 7 * (i as u32 + 1);
-        if shift == 63 && bits > 1 {
+        let shift = 7 * at as u32;
+        if bits << shift >> shift != bits {
             return None;
         }
-        n |= bits << shift;
+        number |= bits << shift;
         if byte < 0x80 {
-            *input = rest.get(i + 1..)?;
-            return (byte != 0).then_some(n);
+            // A last byte of zero adds nothing: a shorter form exists.
+            if byte == 0 && at > 0 {
+                return None;
+            }
+            *bytes = bytes.get(at + 1..)?;
+            return Some(number);
         }
     }
     None
@@ -43,23 +59,41 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_come_back(n: u64, shift in 0u32..64) {
-            let n = n >> shift;
+        fn numbers_come_back_as_written(shift in 0..64u32, bits: u64, tail: Vec<u8>) {
+            let number = bits >> shift;
             let mut bytes = Vec::new();
-            write_u64(&mut bytes, n);
-            let mut input = bytes.as_slice();
-            prop_assert_eq!(read_u64(&mut input), Some(n));
-            prop_assert!(input.is_empty());
+            write_u64(&mut bytes, number);
+            prop_assert!(bytes.len() <= BYTES_MAX);
+            bytes.extend_from_slice(&tail);
+            let mut rest = &bytes[..];
+            prop_assert_eq!(read_u64(&mut rest), Some(number));
+            prop_assert_eq!(rest, &tail[..]);
         }
 
         #[test]
-        fn one_number_has_one_encoding(bytes in proptest::collection::vec(any::<u8>(), 0..12)) {
-            let mut input = bytes.as_slice();
-            if let Some(n) = read_u64(&mut input) {
+        fn what_is_read_is_the_only_form_of_its_number(mut bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x80u8..], 0..12)) {
+            let mut rest = &bytes[..];
+            if let Some(number) = read_u64(&mut rest) {
+                let taken = bytes.len() - rest.len();
+                bytes.truncate(taken);
                 let mut again = Vec::new();
-                write_u64(&mut again, n);
-                prop_assert_eq!(&bytes[..bytes.len() - input.len()], again.as_slice());
+                write_u64(&mut again, number);
+                prop_assert_eq!(again, bytes);
+            } else {
+                prop_assert_eq!(rest.len(), bytes.len());
             }
         }
+    }
+
+    #[test]
+    fn long_and_oversized_forms_are_refused() {
+        for bytes in [&[0x80, 0][..], &[0xff, 0x80, 0], &[0x80], &[], &[0xff; 10], &[0xff; 11]] {
+            assert_eq!(read_u64(&mut &*bytes), None, "{bytes:?}");
+        }
+        let mut most = [0xff; 10];
+        most[9] = 1;
+        assert_eq!(read_u64(&mut &most[..]), Some(u64::MAX));
+        most[9] = 2;
+        assert_eq!(read_u64(&mut &most[..]), None);
     }
 }

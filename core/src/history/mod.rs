@@ -1,1 +1,3 @@
-//! history
+//! History: pure functions over values.
+
+pub mod diff;

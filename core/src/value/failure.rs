@@ -1,0 +1,85 @@
+//! Why a value could not be converted, and where in the document: the error of our serde implementations.
+//!
+//! The path is built while the error unwinds, so that conversions that succeed pay nothing for it.
+
+use crate::error::{Error, ErrorCode};
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::fmt::{self, Write};
+
+/// A failure at a place in a document.
+#[derive(Debug)]
+pub(crate) struct Failure(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    code: ErrorCode,
+    message: String,
+    /// Tokens of a JSON pointer, innermost first.
+    path: Vec<String>,
+}
+
+impl Failure {
+    #[cold]
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Failure {
+        Failure(Box::new(Inner { code, message: message.into(), path: Vec::new() }))
+    }
+
+    #[cold]
+    pub(crate) fn invalid(message: impl Into<String>) -> Failure {
+        Failure::new(ErrorCode::InvalidArgument, message)
+    }
+
+    /// The same failure, seen from the container that holds the failing value under `token`.
+    #[cold]
+    pub(crate) fn at(mut self, token: impl fmt::Display) -> Failure {
+        self.0.path.push(token.to_string());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.0.path.is_empty() {
+            f.write_str("at ")?;
+            for token in self.0.path.iter().rev() {
+                write_token(f, token)?;
+            }
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.0.message)
+    }
+}
+
+/// Writes `/` and one token of a JSON pointer, escaped as RFC 6901 has it.
+pub(crate) fn write_token(f: &mut fmt::Formatter<'_>, token: &str) -> fmt::Result {
+    f.write_char('/')?;
+    token.chars().try_for_each(|char| match char {
+        '~' => f.write_str("~0"),
+        '/' => f.write_str("~1"),
+        char => f.write_char(char),
+    })
+}
+
+impl core::error::Error for Failure {}
+
+impl serde::ser::Error for Failure {
+    fn custom<T: fmt::Display>(message: T) -> Failure {
+        Failure::invalid(message.to_string())
+    }
+}
+
+impl serde::de::Error for Failure {
+    fn custom<T: fmt::Display>(message: T) -> Failure {
+        Failure::invalid(message.to_string())
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        Error::new(failure.0.code, failure.to_string())
+    }
+}
