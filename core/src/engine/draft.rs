@@ -101,6 +101,15 @@ impl Draft {
     }
 }
 
+/// Checks the number of changes of a commit while they are collected.
+pub(crate) fn check_count(changes: usize) -> Result<()> {
+    if changes > limits::COMMIT_CHANGES_MAX {
+        let max = limits::COMMIT_CHANGES_MAX;
+        return Err(Error::limit(format!("more than {max} changes do not fit into one commit")));
+    }
+    Ok(())
+}
+
 fn bounded(what: &str, words: Option<&str>, max: usize) -> Result<()> {
     match words {
         Some(words) if words.len() > max => {

@@ -10,6 +10,7 @@ mod commit;
 mod draft;
 mod feed;
 mod flush;
+mod history;
 mod info;
 mod key;
 mod lineage;
@@ -23,7 +24,9 @@ mod state;
 mod verify;
 
 pub(crate) use commit::{Appended, Prepared};
-pub(crate) use draft::{Draft, DraftChange, Encoded, Origin};
+pub(crate) use draft::{Draft, DraftChange, Encoded, Origin, check_collection, check_count, check_key, check_own_collection};
+pub(crate) use history::LogScan;
+pub(crate) use key::document as document_key;
 pub use feed::Event;
 pub(crate) use feed::{Feed, FeedFilter};
 pub(crate) use changes::Scope;

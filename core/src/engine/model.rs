@@ -124,7 +124,7 @@ impl Document {
     /// # Errors
     /// `INVALID_ARGUMENT` if the value does not have the shape of `T`.
     pub fn to<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
-        crate::value::from_value(self.value()?.clone())
+        crate::value::from_value(self.value()?)
     }
 
     /// The canonical encoding of the value.

@@ -104,6 +104,38 @@ impl<S: AsyncStorage> Engine<S> {
         }))))
     }
 
+    /// A document that a transaction has written and not committed.
+    pub(crate) fn pending_document(&self, change: &super::DraftChange) -> Option<Document> {
+        let value = change.value.as_ref().filter(|_| !is_expired(change.expires_at, self.host.now_ms()))?;
+        Some(Document(Arc::new(DocumentInner {
+            name: key::document(&change.collection, &change.key).into(),
+            sequence: u64::MAX,
+            timestamp: crate::clock::Timestamp::MAX,
+            version: VersionId { actor: self.actor, counter: 0 },
+            expires_at: change.expires_at,
+            conflicted: false,
+            encoded: value.bytes.clone(),
+            value: OnceCell::new(),
+            used: AtomicBool::new(false),
+        })))
+    }
+
+    /// The newest version of a document that an actor wrote; `None` if there is none or it is a deletion.
+    pub(crate) async fn newest_by(
+        &self,
+        collection: &str,
+        key: &str,
+        actor: crate::id::ActorId,
+    ) -> Result<Option<VersionId>> {
+        let mut versions = self.versions(self.writer_view(), collection, key, None).await?;
+        while let Some(version) = versions.next(self).await? {
+            if version.id.actor == actor {
+                return Ok((!version.deleted).then_some(version.id));
+            }
+        }
+        Ok(None)
+    }
+
     pub(crate) fn version_of(&self, found: Found) -> Result<Version> {
         Ok(Version {
             id: VersionId { actor: self.actor_of(found.actor)?, counter: found.entry.counter },

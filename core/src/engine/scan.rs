@@ -36,6 +36,28 @@ impl Default for KeyRange {
     }
 }
 
+impl KeyRange {
+    /// All keys that start with `prefix`.
+    pub fn prefix(prefix: impl Into<String>) -> KeyRange {
+        KeyRange { prefix: prefix.into(), ..KeyRange::default() }
+    }
+
+    /// Whether a key is in the range.
+    pub fn contains(&self, key: &str) -> bool {
+        let above = match &self.lower {
+            Bound::Unbounded => true,
+            Bound::Included(lower) => key >= lower.as_str(),
+            Bound::Excluded(lower) => key > lower.as_str(),
+        };
+        let below = match &self.upper {
+            Bound::Unbounded => true,
+            Bound::Included(upper) => key <= upper.as_str(),
+            Bound::Excluded(upper) => key < upper.as_str(),
+        };
+        above && below && key.starts_with(&*self.prefix)
+    }
+}
+
 /// Which end of the range comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {

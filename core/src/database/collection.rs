@@ -1,0 +1,238 @@
+//! The documents of one collection.
+
+use super::{Changes, Database, History, Scan, Snapshot, SnapshotCollection, Watch, WatchOptions, ready};
+use crate::{
+    Result, VersionId,
+    engine::{
+        Draft, DraftChange, Encoded, KeyRange, Order, Scope,
+        check_key, check_own_collection,
+        model::{CommitInfo, Document, DocumentVersion, Expected, Moment, Version},
+    },
+    history::diff,
+};
+use serde::Serialize;
+
+/// How a document is written, beside its value.
+#[derive(Clone, Debug, Default)]
+pub struct WriteOptions {
+    /// What the document has to be for the write to go ahead.
+    pub expected: Expected,
+    /// From when on it no longer shows, in milliseconds since 1970.
+    pub expires_at: Option<i64>,
+    /// Author, message and causes of the commit.
+    pub info: CommitInfo,
+}
+
+/// The documents of one collection. Cheap to clone; see [`Database::collection`].
+#[derive(Clone, Debug)]
+pub struct Collection {
+    pub(crate) database: Database,
+    pub(crate) name: String,
+}
+
+/// Checks and encodes one change.
+pub(crate) fn change<T: Serialize + ?Sized>(
+    collection: &str,
+    key: &str,
+    value: Option<&T>,
+    expected: Expected,
+    expires_at: Option<i64>,
+) -> Result<DraftChange> {
+    check_own_collection(collection)?;
+    check_key(key)?;
+    let value = value.map(Encoded::new).transpose().map_err(|e| e.context(&format!("{collection}/{key}")))?;
+    Ok(DraftChange { collection: collection.into(), key: key.into(), value, expires_at, expected })
+}
+
+impl Collection {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Writes a document: a new version on top of what is there. `value` is anything that serialises: a
+    /// [`Value`](crate::Value), a `serde_json::Value`, a struct.
+    ///
+    /// Appends the value to the log once and waits until it is durable, together with other threads' writes.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` or `LIMIT_EXCEEDED` for a key or value that cannot be stored, naming the place in the value;
+    /// `STORAGE_FULL`, `READ_ONLY`, `POISONED`, `CLOSED`, `IO`.
+    pub fn put<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<VersionId> {
+        self.put_with(key, value, WriteOptions::default())
+    }
+
+    /// As [`Collection::put`], with an expected version, an expiry, an author, a message or causes.
+    ///
+    /// # Errors
+    /// As [`Collection::put`]; `CONFLICT` if the document is not what was expected; `NOT_FOUND` for an unknown cause.
+    pub fn put_with<T: Serialize + ?Sized>(&self, key: &str, value: &T, options: WriteOptions) -> Result<VersionId> {
+        let change = change(&self.name, key, Some(value), options.expected, options.expires_at)?;
+        let version = self.database.0.commit(Draft { info: options.info, ..Draft::one(change) })?;
+        version.ok_or_else(|| crate::Error::new(crate::ErrorCode::Aborted, "the write had no effect"))
+    }
+
+    /// Deletes a document: a version that says so, on top of what is there. Returns it, or `None` if there was none to
+    /// delete. Its history stays.
+    ///
+    /// # Errors
+    /// As [`Collection::put`].
+    pub fn delete(&self, key: &str) -> Result<Option<VersionId>> {
+        self.delete_with(key, WriteOptions::default())
+    }
+
+    /// As [`Collection::delete`], with an expected version, an author, a message or causes.
+    ///
+    /// # Errors
+    /// As [`Collection::put_with`].
+    pub fn delete_with(&self, key: &str, options: WriteOptions) -> Result<Option<VersionId>> {
+        let change = change::<()>(&self.name, key, None, options.expected, None)?;
+        self.database.0.commit(Draft { info: options.info, ..Draft::one(change) })
+    }
+
+    /// Writes many documents as one commit: all of them or none. Of equal keys the last one counts. Returns the commit, or
+    /// `None` for no documents.
+    ///
+    /// # Errors
+    /// As [`Collection::put`]; `LIMIT_EXCEEDED` if they do not fit into one commit.
+    pub fn put_many<K: AsRef<str>, T: Serialize>(
+        &self,
+        documents: impl IntoIterator<Item = (K, T)>,
+    ) -> Result<Option<VersionId>> {
+        let mut changes = Vec::new();
+        let mut sorted = true;
+        for (key, value) in documents {
+            let change = change(&self.name, key.as_ref(), Some(&value), Expected::Any, None)?;
+            sorted &= changes.last().is_none_or(|last: &DraftChange| last.key < change.key);
+            changes.push(change);
+            crate::engine::check_count(changes.len())?;
+        }
+        if !sorted {
+            // The last of equal keys comes first after this, and is the one that is kept.
+            changes.reverse();
+            changes.sort_by(|a, b| a.key.cmp(&b.key));
+            changes.dedup_by(|later, first| later.key == first.key);
+        }
+        self.database.0.commit(Draft { changes, ..Draft::default() })
+    }
+
+    /// The document as it is now; `None` if it was never written, is deleted or has expired.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for an impossible key, `CORRUPT`, `IO`, `CLOSED`.
+    pub fn get(&self, key: &str) -> Result<Option<Document>> {
+        ready(self.database.0.engine.get(&self.name, key))
+    }
+
+    /// The documents of a range as they are now, in key order. The scan sees one moment: writes that come later are not
+    /// in it.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, `CLOSED`.
+    pub fn scan(&self, range: KeyRange, order: Order) -> Result<Scan> {
+        self.database.snapshot()?.collection(&self.name).scan(range, order)
+    }
+
+    /// This collection as of a moment.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a commit or tag that does not exist.
+    pub fn as_of(&self, moment: impl Into<Moment>) -> Result<SnapshotCollection> {
+        let snapshot: Snapshot = self.database.as_of(moment)?;
+        Ok(snapshot.collection(&self.name))
+    }
+
+    /// The versions of a document, newest first. Values and commits are read only when they are asked for.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, `CLOSED`.
+    pub fn history(&self, key: &str) -> Result<History> {
+        self.history_before(key, None)
+    }
+
+    /// The versions of a document that are older than `before`, newest first: the next page.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` if there is no such version.
+    pub fn history_before(&self, key: &str, before: Option<VersionId>) -> Result<History> {
+        let engine = &self.database.0.engine;
+        let scan = ready(engine.versions(engine.view(), &self.name, key, before))?;
+        Ok(History { database: self.database.clone(), scan })
+    }
+
+    /// One version of a document.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` if the document has no such version.
+    pub fn version(&self, key: &str, version: VersionId) -> Result<Version> {
+        ready(self.database.0.engine.version(&self.name, key, version))
+    }
+
+    /// The document at one of its versions; `None` for a deletion.
+    ///
+    /// # Errors
+    /// `CORRUPT`, `IO`, `CLOSED`.
+    pub fn document(&self, key: &str, version: &Version) -> Result<Option<Document>> {
+        ready(self.database.0.engine.document_at(&self.name, key, version))
+    }
+
+    /// The versions that no other version replaced: one, or several after concurrent writes, the one that
+    /// [`Collection::get`] shows first. Empty if the document was never written.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, `CORRUPT`, `IO`, `CLOSED`.
+    pub fn heads(&self, key: &str) -> Result<Vec<VersionId>> {
+        ready(self.database.0.engine.heads_of(&self.name, key))
+    }
+
+    /// What changed in a document between two of its versions, path by path.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` if the document has no such version.
+    pub fn diff(&self, key: &str, before: VersionId, after: VersionId) -> Result<Vec<diff::Change>> {
+        let value = |version| -> Result<Option<crate::Value>> {
+            let version = self.version(key, version)?;
+            self.document(key, &version)?.map(|d| d.value().cloned()).transpose()
+        };
+        Ok(diff::diff(value(before)?.as_ref(), value(after)?.as_ref()))
+    }
+
+    /// The documents of the collection that differ between two moments, in key order.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a commit or tag that does not exist.
+    pub fn diff_moments(&self, before: impl Into<Moment>, after: impl Into<Moment>) -> Result<Changes> {
+        self.database.diff_of(&before.into(), &after.into(), Some(&self.name))
+    }
+
+    /// Makes a document what it was at a moment, by a new version. Returns it, or `None` if nothing differs.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a commit or tag that does not exist, and those of [`Collection::put`].
+    pub fn restore(&self, key: &str, moment: impl Into<Moment>) -> Result<Option<VersionId>> {
+        check_own_collection(&self.name)?;
+        self.database.restore_scope(Scope::Document(&self.name, key), &moment.into())
+    }
+
+    /// Makes the whole collection what it was at a moment, by one commit. Returns it, or `None` if nothing differs.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a commit or tag that does not exist, `LIMIT_EXCEEDED` if more differs than fits into one commit.
+    pub fn restore_all(&self, moment: impl Into<Moment>) -> Result<Option<VersionId>> {
+        check_own_collection(&self.name)?;
+        self.database.restore_scope(Scope::Collection(&self.name), &moment.into())
+    }
+
+    /// A feed of the commits that change documents of this collection.
+    ///
+    /// # Errors
+    /// As [`Database::watch`].
+    pub fn watch(&self, options: WatchOptions) -> Result<Watch> {
+        self.database.watch(WatchOptions { collection: Some(self.name.clone()), ..options })
+    }
+
+    /// A version of a document of this collection, as lineage and causes name it.
+    pub fn at(&self, key: &str, version: VersionId) -> DocumentVersion {
+        DocumentVersion { collection: self.name.clone(), key: key.into(), version }
+    }
+}

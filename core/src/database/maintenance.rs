@@ -1,0 +1,153 @@
+//! When maintenance runs: in a thread of its own, after a commit in the writer's thread, or when it is asked for.
+
+use super::{Inner, Maintenance, ready};
+use crate::{Result, engine::model::Durability, limits};
+use std::{
+    sync::{Arc, Condvar, Mutex, PoisonError, Weak},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// Entries of index tables that one step of a merge goes over.
+const STEP_ENTRIES: usize = 16_384;
+
+/// Tells the thread to look for work.
+#[derive(Debug, Default)]
+struct Signal {
+    state: Mutex<Wanted>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Wanted {
+    work: bool,
+    stop: bool,
+}
+
+impl Signal {
+    fn raise(&self, change: impl FnOnce(&mut Wanted)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_one();
+    }
+
+    /// Waits for work, or for `timeout`; `false` when it is time to stop.
+    fn wait(&self, timeout: Duration) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = |wanted: &mut Wanted| !wanted.work && !wanted.stop;
+        let (mut state, _) = self.changed.wait_timeout_while(state, timeout, idle).unwrap_or_else(PoisonError::into_inner);
+        state.work = false;
+        !state.stop
+    }
+}
+
+/// The maintenance of one database.
+#[derive(Debug, Default)]
+pub(crate) struct Maintainer {
+    /// One step at a time.
+    turn: Mutex<()>,
+    signal: Arc<Signal>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Inner {
+    /// Starts the thread, if the options ask for one.
+    pub(crate) fn start_maintenance(self: &Arc<Self>) -> Result<()> {
+        if self.options.maintenance != Maintenance::Thread || self.engine.is_read_only() {
+            return Ok(());
+        }
+        let signal = self.maintenance.signal.clone();
+        let weak = Arc::downgrade(self);
+        let relaxed = self.options.durability == Durability::Relaxed;
+        let timeout = Duration::from_millis(if relaxed { limits::RELAXED_SYNC_MS } else { 60_000 });
+        let spawned = thread::Builder::new().name("koru-maintenance".into()).spawn(move || run(&weak, &signal, timeout));
+        let thread = spawned.map_err(|e| {
+            crate::Error::new(crate::ErrorCode::Io, "the maintenance thread cannot be started").with_source(e)
+        })?;
+        *self.maintenance.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(())
+    }
+
+    /// After a commit: has maintenance done, or does it.
+    pub(crate) fn after_commit(&self) -> Result<()> {
+        if !self.engine.checkpoint_due().0 {
+            return Ok(());
+        }
+        match self.options.maintenance {
+            Maintenance::Thread => self.maintenance.signal.raise(|wanted| wanted.work = true),
+            // The commit is durable; maintenance that fails is tried again after the next one.
+            Maintenance::Inline => drop(self.maintain(usize::MAX)),
+            Maintenance::Manual => {}
+        }
+        Ok(())
+    }
+
+    /// Before a commit: waits for a checkpoint when the tail of the log has grown to its bound.
+    pub(crate) fn relieve(&self) -> Result<()> {
+        if self.engine.checkpoint_due().1 {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        self.engine.check_writable()?;
+        let _turn = self.maintenance.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.checkpoint_in_turn()
+    }
+
+    fn checkpoint_in_turn(&self) -> Result<()> {
+        // One that failed before is finished first.
+        ready(self.engine.finish_checkpoint())?;
+        {
+            let _gate = self.gate.acquire()?;
+            let _flush = self.flusher.acquire();
+            ready(self.engine.begin_checkpoint())?;
+        }
+        self.watchers.notify();
+        ready(self.engine.finish_checkpoint())
+    }
+
+    pub(crate) fn maintain(&self, steps: usize) -> Result<bool> {
+        self.engine.check_writable()?;
+        let _turn = self.maintenance.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.engine.checkpoint_due().0 {
+            self.checkpoint_in_turn()?;
+        }
+        for _ in 0..steps {
+            if !ready(self.engine.merge_step(STEP_ENTRIES))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn close(&self) -> Result<()> {
+        self.maintenance.signal.raise(|wanted| wanted.stop = true);
+        let thread = self.maintenance.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread.filter(|t| t.thread().id() != thread::current().id()) {
+            // It ends by itself; a panic in it has been reported by it.
+            let _ = thread.join();
+        }
+        let _turn = self.maintenance.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _gate = self.gate.acquire()?;
+        let _flush = self.flusher.acquire();
+        let result = ready(self.engine.close());
+        self.watchers.notify();
+        result
+    }
+}
+
+fn run(database: &Weak<Inner>, signal: &Signal, timeout: Duration) {
+    while signal.wait(timeout) {
+        let Some(inner) = database.upgrade() else { return };
+        if inner.engine.check_writable().is_err() {
+            return;
+        }
+        if inner.options.durability == Durability::Relaxed && inner.engine.has_unsynced() {
+            // A failed sync poisons the engine, which the next writer is told.
+            let _ = inner.sync();
+        }
+        // What fails for lack of room is tried again; writers are told when they have to wait for it.
+        while matches!(inner.maintain(1), Ok(true)) {}
+    }
+}

@@ -1,0 +1,362 @@
+//! The database for programs with threads: a handle that clones cheaply, can be used from any thread, and blocks.
+//!
+//! Only conversion and scheduling live here: who may write now, who writes the group, when maintenance runs. Everything
+//! else is the engine's.
+
+mod collection;
+mod gate;
+mod import;
+mod iterate;
+mod maintenance;
+mod options;
+mod settle;
+mod snapshot;
+mod transaction;
+mod watch;
+
+pub use collection::{Collection, WriteOptions};
+pub use import::{Import, ImportChange};
+pub use iterate::{Changes, History, Log, Scan};
+pub use options::{Maintenance, Options};
+pub use snapshot::{Snapshot, SnapshotCollection};
+pub use transaction::Transaction;
+pub use watch::{Watch, WatchOptions};
+
+use crate::{
+    Error, ErrorCode, Result, VersionId,
+    engine::{
+        Direction, Draft, Engine, Info, Lineage, Scope, Stats, Tag, VerifyReport,
+        model::{Commit, CommitInfo, DocumentVersion, Moment},
+    },
+    storage::Storage,
+};
+use gate::Gate;
+use settle::Flusher;
+use std::{path::Path, sync::Arc};
+
+/// The one engine behind all handles.
+pub(crate) struct Inner {
+    pub(crate) engine: Engine<Arc<dyn Storage>>,
+    pub(crate) options: Options,
+    gate: Gate,
+    flusher: Flusher,
+    maintenance: maintenance::Maintainer,
+    watchers: watch::Watchers,
+}
+
+/// An open database. Clones share it; it closes with [`Database::close`] or with the last handle.
+///
+/// ```
+/// # fn main() -> koru_delta::Result<()> {
+/// use koru_delta::Database;
+///
+/// let db = Database::memory()?;
+/// let users = db.collection("users");
+/// users.put("ada", &serde_json::json!({"born": 1815}))?;
+/// let before = db.snapshot()?;
+/// users.put("ada", &serde_json::json!({"born": 1815, "wrote": "Note G"}))?;
+///
+/// assert_eq!(users.get("ada")?.unwrap().value()?.pointer("/wrote").and_then(|v| v.as_str()), Some("Note G"));
+/// assert!(before.collection("users").get("ada")?.unwrap().value()?.pointer("/wrote").is_none());
+/// assert_eq!(users.history("ada")?.count(), 2);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Database(pub(crate) Arc<Inner>);
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Database").field(&self.0.engine.storage().location()).finish()
+    }
+}
+
+impl Database {
+    /// Opens the database in the directory at `path`, or makes one there. See [`Options`] for how else.
+    ///
+    /// # Errors
+    /// See [`Options::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Database> {
+        Options::new().open(path)
+    }
+
+    /// A new database in memory, gone with its last handle.
+    ///
+    /// # Errors
+    /// `IO` when the platform has no entropy to give.
+    pub fn memory() -> Result<Database> {
+        Options::new().open_memory()
+    }
+
+    /// The documents of a collection. Collections need not be made: one is there as soon as it has a document. The name is
+    /// checked at the first use: 1 to 128 bytes, no control character, no slash, no `$` in front.
+    pub fn collection(&self, name: &str) -> Collection {
+        Collection { database: self.clone(), name: name.into() }
+    }
+
+    /// The names of the collections that have documents now, in order.
+    ///
+    /// # Errors
+    /// `CLOSED`, `CORRUPT`, `IO`.
+    pub fn collections(&self) -> Result<Vec<String>> {
+        ready(self.0.engine.collections(&self.0.engine.view()))
+    }
+
+    /// Everything as it is now, unchanged by what is written later.
+    ///
+    /// # Errors
+    /// `CLOSED`.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        self.as_of(Moment::Now)
+    }
+
+    /// Everything as of a moment.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a commit or tag that does not exist.
+    pub fn as_of(&self, moment: impl Into<Moment>) -> Result<Snapshot> {
+        let view = ready(self.0.engine.view_at(&moment.into()))?;
+        Ok(Snapshot { database: self.clone(), view })
+    }
+
+    /// Runs `change` as one transaction: all of its writes become visible and durable together, or none of them when it
+    /// fails. One transaction runs at a time, so what it reads cannot change before it commits. Reads are never held up.
+    ///
+    /// Writing to the database from inside of `change` other than through the transaction is an error.
+    ///
+    /// # Errors
+    /// What `change` returns, and those of a commit: `CONFLICT`, `LIMIT_EXCEEDED`, `STORAGE_FULL`, `READ_ONLY`, `POISONED`.
+    pub fn transaction<R>(&self, change: impl FnOnce(&mut Transaction) -> Result<R>) -> Result<R> {
+        let mut transaction = self.begin()?;
+        let result = change(&mut transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+
+    /// Begins a transaction to be committed or rolled back by hand. Waits for one that is under way. Dropped, it is rolled
+    /// back.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` if this thread has one under way already, `READ_ONLY`, `POISONED`, `CLOSED`.
+    pub fn begin(&self) -> Result<Transaction> {
+        Transaction::begin(self)
+    }
+
+    /// Marks a moment with a name. The tag holds a causal cut: it shows the same for ever.
+    ///
+    /// # Errors
+    /// `ALREADY_EXISTS` if the tag exists, `NOT_FOUND` for a moment before the first commit.
+    pub fn tag(&self, name: &str, moment: impl Into<Moment>) -> Result<Tag> {
+        let _turn = self.0.gate.acquire()?;
+        let draft = ready(self.0.engine.draft_tag(name, &moment.into(), CommitInfo::default()))?;
+        let appended = self.0.append(draft).map_err(|e| match e.code() {
+            ErrorCode::Conflict => Error::new(ErrorCode::AlreadyExists, format!("the tag {name:?} exists already")),
+            _ => e,
+        })?;
+        drop(_turn);
+        self.0.settle(appended)?;
+        ready(self.0.engine.tag(name))
+    }
+
+    /// Removes a tag. What it marked stays as it is.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` if there is none.
+    pub fn untag(&self, name: &str) -> Result<()> {
+        let turn = self.0.gate.acquire()?;
+        let draft = ready(self.0.engine.draft_untag(name, CommitInfo::default()))?;
+        let appended = self.0.append(draft)?;
+        drop(turn);
+        self.0.settle(appended).map(drop)
+    }
+
+    /// All tags, by name.
+    ///
+    /// # Errors
+    /// `CLOSED`, `CORRUPT`, `IO`.
+    pub fn tags(&self) -> Result<Vec<Tag>> {
+        ready(self.0.engine.tags())
+    }
+
+    /// The documents of all collections that differ between two moments, by collection and key.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a commit or tag that does not exist.
+    pub fn diff(&self, before: impl Into<Moment>, after: impl Into<Moment>) -> Result<Changes> {
+        self.diff_of(&before.into(), &after.into(), None)
+    }
+
+    pub(crate) fn diff_of(&self, before: &Moment, after: &Moment, collection: Option<&str>) -> Result<Changes> {
+        let engine = &self.0.engine;
+        let before = ready(engine.view_at(before))?;
+        let after = ready(engine.view_at(after))?;
+        Ok(Changes { database: self.clone(), scan: engine.diff(before, after, collection)? })
+    }
+
+    /// Makes all collections what they were at a moment, by one commit of new versions. Returns it, or `None` if nothing
+    /// differs.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a commit or tag that does not exist, `LIMIT_EXCEEDED` if more differs than fits into one commit.
+    pub fn restore(&self, moment: impl Into<Moment>) -> Result<Option<VersionId>> {
+        self.restore_scope(Scope::Workspace, &moment.into())
+    }
+
+    pub(crate) fn restore_scope(&self, scope: Scope<'_>, moment: &Moment) -> Result<Option<VersionId>> {
+        let turn = self.0.gate.acquire()?;
+        // What is restored is compared with what is published: nothing may be under way.
+        self.0.settle_all()?;
+        let draft = ready(self.0.engine.draft_restore(scope, moment, CommitInfo::default()))?;
+        let appended = self.0.append(draft)?;
+        drop(turn);
+        self.0.settle(appended)
+    }
+
+    /// The commits, newest first by timestamp, and by actor where those are equal.
+    ///
+    /// # Errors
+    /// `CLOSED`, `CORRUPT`, `IO`.
+    pub fn log(&self) -> Result<Log> {
+        Log::new(self)
+    }
+
+    /// A commit by its actor and counter.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` if there is none.
+    pub fn commit(&self, version: VersionId) -> Result<Commit> {
+        ready(self.0.engine.commit(version))
+    }
+
+    /// A commit by its id, or by the first hexadecimal digits of it (at least 4).
+    ///
+    /// # Errors
+    /// `NOT_FOUND` if there is none, `INVALID_ARGUMENT` if there are several.
+    pub fn commit_by_id(&self, digits: &str) -> Result<Commit> {
+        ready(self.0.engine.commit_by_prefix(digits))
+    }
+
+    /// What a version was derived from, or what came of it: the causes that commits name, followed up to `depth` steps.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a version that does not exist.
+    pub fn lineage(&self, start: DocumentVersion, direction: Direction, depth: usize) -> Result<Lineage> {
+        ready(self.0.engine.lineage(start, direction, depth))
+    }
+
+    /// A feed of commits: those behind a resume token, or those that come from now on.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for a token of another database.
+    pub fn watch(&self, options: WatchOptions) -> Result<Watch> {
+        Watch::new(self, options)
+    }
+
+    /// An import by its name: commits with times of their own, written by an actor of its own. See [`Import`].
+    ///
+    /// # Errors
+    /// `READ_ONLY`, `CLOSED`, `CORRUPT`, `IO`.
+    pub fn import(&self, name: &str) -> Result<Import> {
+        Import::open(self, name)
+    }
+
+    /// Reads everything again and checks every checksum, hash and link, and that index and log agree. Reads the whole
+    /// database; changes nothing.
+    ///
+    /// # Errors
+    /// Only where something cannot be read at all; damage is in the report.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        self.verify_with(|_, _| {})
+    }
+
+    /// As [`Database::verify`], and tells `progress` the bytes of log read so far and in all.
+    ///
+    /// # Errors
+    /// As [`Database::verify`].
+    pub fn verify_with(&self, mut progress: impl FnMut(u64, u64)) -> Result<VerifyReport> {
+        ready(self.0.engine.verify(&mut progress))
+    }
+
+    /// What the database is: identity, place, sizes.
+    ///
+    /// # Errors
+    /// `CLOSED`, `IO`.
+    pub fn info(&self) -> Result<Info> {
+        ready(self.0.engine.info())
+    }
+
+    /// What it has been doing since it was opened.
+    pub fn stats(&self) -> Stats {
+        self.0.engine.stats()
+    }
+
+    /// Makes everything durable, whatever the durability.
+    ///
+    /// # Errors
+    /// `IO`, `POISONED`, `READ_ONLY`, `CLOSED`.
+    pub fn sync(&self) -> Result<()> {
+        self.0.sync()
+    }
+
+    /// Makes the tail of the log part of the index now, so that the next opening has nothing to replay.
+    ///
+    /// # Errors
+    /// `STORAGE_FULL`, `IO`, `POISONED`, `READ_ONLY`, `CLOSED`.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.0.checkpoint()
+    }
+
+    /// Does due maintenance in this thread: a checkpoint if the tail is long, and merges of index tables, a bounded number
+    /// of entries a step, at most `steps` of them. Returns whether more is due.
+    ///
+    /// # Errors
+    /// `STORAGE_FULL`, `IO`, `POISONED`, `READ_ONLY`, `CLOSED`.
+    pub fn maintain(&self, steps: usize) -> Result<bool> {
+        self.0.maintain(steps)
+    }
+
+    /// Makes everything durable and closes the database for all handles: later calls fail with `CLOSED`. Waits for writes
+    /// and maintenance that are under way. Closing twice is fine.
+    ///
+    /// # Errors
+    /// What made the last writes fail; the database is closed all the same.
+    pub fn close(&self) -> Result<()> {
+        self.0.close()
+    }
+}
+
+impl Inner {
+    /// Looks up what a draft replaces and lays it out; the caller holds the gate. `None` if there was nothing to write.
+    fn append(&self, draft: Draft) -> Result<Option<crate::engine::Appended>> {
+        let prepared = ready(self.engine.prepare(draft))?;
+        if prepared.is_empty() {
+            return Ok(None);
+        }
+        self.engine.append(prepared).map(Some)
+    }
+
+    /// Makes one commit: waits for its turn, and until it is published.
+    fn commit(&self, draft: Draft) -> Result<Option<VersionId>> {
+        self.relieve()?;
+        let appended = {
+            let _turn = self.gate.acquire()?;
+            self.append(draft)?
+        };
+        self.settle(appended)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // There is no one left to tell; a crash here loses no more than a crash anywhere.
+        let _ = self.close();
+    }
+}
+
+/// The result of a future that never has to wait, because its storage does not.
+pub(crate) fn ready<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(result) => result,
+        std::task::Poll::Pending => Err(Error::new(ErrorCode::Io, "a synchronous storage has to be waited for")),
+    }
+}

@@ -1,0 +1,73 @@
+//! An unchanging view of the database at a moment.
+
+use super::{Database, History, Scan, ready};
+use crate::{
+    Result,
+    engine::{KeyRange, Order, View, model::Document},
+};
+
+/// An unchanging view of the database at a moment. Holding it costs no copy; index files that it needs stay until it is
+/// dropped.
+#[derive(Clone)]
+pub struct Snapshot {
+    pub(crate) database: Database,
+    pub(crate) view: View,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").field("at", &self.view.at).finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    /// The documents of a collection at this moment.
+    pub fn collection(&self, name: &str) -> SnapshotCollection {
+        SnapshotCollection { snapshot: self.clone(), name: name.into() }
+    }
+
+    /// The names of the collections that have documents at this moment, in order.
+    ///
+    /// # Errors
+    /// `CLOSED`, `CORRUPT`, `IO`.
+    pub fn collections(&self) -> Result<Vec<String>> {
+        ready(self.database.0.engine.collections(&self.view))
+    }
+}
+
+/// The documents of a collection at a moment.
+#[derive(Clone, Debug)]
+pub struct SnapshotCollection {
+    snapshot: Snapshot,
+    name: String,
+}
+
+impl SnapshotCollection {
+    /// The document as it was; `None` if it was not there, was deleted or had expired.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for an impossible key, `CORRUPT`, `IO`, `CLOSED`.
+    pub fn get(&self, key: &str) -> Result<Option<Document>> {
+        ready(self.snapshot.database.0.engine.get_in(&self.snapshot.view, &self.name, key))
+    }
+
+    /// The documents of a range, in key order.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, `CLOSED`.
+    pub fn scan(&self, range: KeyRange, order: Order) -> Result<Scan> {
+        let engine = &self.snapshot.database.0.engine;
+        let scan = engine.scan(self.snapshot.view.clone(), &self.name, &range, order)?;
+        Ok(Scan { database: self.snapshot.database.clone(), scan })
+    }
+
+    /// The versions of a document up to this moment, newest first.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, `CLOSED`.
+    pub fn history(&self, key: &str) -> Result<History> {
+        let engine = &self.snapshot.database.0.engine;
+        let scan = ready(engine.versions(self.snapshot.view.clone(), &self.name, key, None))?;
+        Ok(History { database: self.snapshot.database.clone(), scan })
+    }
+}
