@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! entries    varint shared, varint unshared, varint value length, unshared key bytes, value bytes
-//! restarts   u16 each: offsets of the entries that share nothing with the one before, every 16th
+//! restarts   u16 each: offsets of the entries that share nothing with the one before, every 8th
 //! count      u16: how many restarts
 //! checksum   u32: CRC-32 of all that, seeded with the place of the block
 //! ```
@@ -19,10 +19,10 @@ use crate::{
     limits,
 };
 use alloc::{boxed::Box, vec::Vec};
-use core::{cmp::Ordering, ops::Range};
+use core::{cmp::Ordering, hint, ops::Range};
 
 /// Entries from one restart to the next: what a lookup steps over after its binary search, at most.
-const RESTART_INTERVAL: usize = 16;
+const RESTART_INTERVAL: usize = 8;
 const CHECKSUM_BYTES: usize = 4;
 const COUNT_BYTES: usize = 2;
 const RESTART_BYTES: usize = 2;
@@ -118,13 +118,45 @@ impl BlockBuilder {
     }
 }
 
-/// An entry that shares nothing with the one before. The offsets lie below `TABLE_BLOCK_BYTES_MAX`.
-#[derive(Debug)]
+/// Restarts that are kept within the `Block` itself: those of 160 entries.
+const RESTARTS_INLINE: usize = 20;
+
+/// An entry that shares nothing with the one before: where it is, and the head of its key.
+#[derive(Clone, Copy, Debug, Default)]
 struct Restart {
-    head: u64,
+    /// As bytes, because those need no padding.
+    head: [u8; 8],
     at: u16,
-    key_start: u16,
-    key_end: u16,
+}
+
+/// The restarts of a block, at least one. A search for a block that is not in the processor's caches waits for memory at
+/// each reference that it follows, so the usual number of them needs none.
+#[derive(Debug)]
+enum Restarts {
+    Inline([Restart; RESTARTS_INLINE], usize),
+    Many(Box<[Restart]>),
+}
+
+impl Restarts {
+    fn as_slice(&self) -> &[Restart] {
+        match self {
+            Restarts::Inline(restarts, length) => restarts.get(..*length).unwrap_or_default(),
+            Restarts::Many(restarts) => restarts,
+        }
+    }
+}
+
+impl From<Vec<Restart>> for Restarts {
+    fn from(restarts: Vec<Restart>) -> Self {
+        let mut inline = [Restart::default(); RESTARTS_INLINE];
+        match inline.get_mut(..restarts.len()) {
+            Some(part) => {
+                part.copy_from_slice(&restarts);
+                Restarts::Inline(inline, restarts.len())
+            }
+            None => Restarts::Many(restarts.into()),
+        }
+    }
 }
 
 /// A block whose checksum, outline and restarts were verified.
@@ -133,10 +165,9 @@ pub(crate) struct Block {
     bytes: Box<[u8]>,
     /// Where the entries end and the restarts begin.
     entries_end: usize,
-    /// At least one. They stand outside of the bytes with their keys' heads, so that a search waits for memory once.
-    restarts: Box<[Restart]>,
     /// How many first bytes the keys of all restarts have in common.
     common: usize,
+    restarts: Restarts,
 }
 
 /// Where the parts of an entry are.
@@ -172,58 +203,65 @@ impl Block {
             .iter()
             .map(|bytes| u16::from_le_bytes(*bytes))
             .collect();
-        let mut block = Block { bytes, entries_end, restarts: Box::default(), common: 0 };
-        block.restarts = block.check_restarts(&offsets)?;
-        if let [first, .., last] = &*block.restarts {
-            block.common = common_prefix(block.key_of(first), block.key_of(last));
+        let mut block = Block { bytes, entries_end, common: 0, restarts: Restarts::Many(Box::default()) };
+        block.check_restarts(&offsets)?;
+        if let [first, .., last] = &*offsets {
+            block.common = common_prefix(block.key_at(*first), block.key_at(*last));
         }
-        let heads: Vec<u64> = block.restarts.iter().map(|at| heads::head(block.key_of(at), block.common)).collect();
-        block.restarts.iter_mut().zip(heads).for_each(|(restart, head)| restart.head = head);
+        let restart = |at: &u16| Restart { head: heads::head(block.key_at(*at), block.common).to_be_bytes(), at: *at };
+        block.restarts = offsets.iter().map(restart).collect::<Vec<_>>().into();
         Ok(block)
     }
 
     /// Restarts begin at zero, ascend in place and key, and share nothing.
-    fn check_restarts(&self, offsets: &[u16]) -> Result<Box<[Restart]>, Malformed> {
-        let mut restarts: Vec<Restart> = Vec::with_capacity(offsets.len());
+    fn check_restarts(&self, offsets: &[u16]) -> Result<(), Malformed> {
+        let mut last: Option<u16> = None;
         for &at in offsets {
             let offset = usize::from(at);
-            let in_place = restarts.last().map_or(at == 0, |last| last.at < at);
-            if !in_place || offset >= self.entries_end {
+            if last.map_or(at != 0, |last| last >= at) || offset >= self.entries_end {
                 return malformed(self.entries_end, "a restart does not point to an entry");
             }
-            let entry = self.entry(offset)?;
-            let (Ok(key_start), Ok(key_end), 0) =
-                (u16::try_from(entry.key.start), u16::try_from(entry.key.end), entry.shared)
-            else {
+            if self.entry(offset)?.shared != 0 {
                 return malformed(offset, "an entry at a restart shares bytes with the one before");
-            };
-            let restart = Restart { head: 0, at, key_start, key_end };
-            if restarts.last().is_some_and(|last| self.key_of(last) >= self.key_of(&restart)) {
+            }
+            if last.is_some_and(|last| self.key_at(last) >= self.key_at(at)) {
                 return malformed(offset, "the restarts are not in order");
             }
-            restarts.push(restart);
+            last = Some(at);
         }
-        Ok(restarts.into())
+        Ok(())
     }
 
     /// Memory held, for the cache's budget.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.bytes.len() + self.restarts.len() * size_of::<Restart>() + size_of::<Block>()
-    }
-
-    fn key_of(&self, restart: &Restart) -> &[u8] {
-        self.slice(usize::from(restart.key_start)..usize::from(restart.key_end))
+        let restarts = match &self.restarts {
+            Restarts::Inline(..) => 0,
+            Restarts::Many(restarts) => size_of_val(&**restarts),
+        };
+        self.bytes.len() + restarts + size_of::<Block>()
     }
 
     fn restart(&self, number: usize) -> usize {
-        self.restarts.get(number).map_or(self.entries_end, |restart| usize::from(restart.at))
+        self.restarts.as_slice().get(number).map_or(self.entries_end, |restart| usize::from(restart.at))
+    }
+
+    /// Asks for each cache line of a range at once, where a reader would wait for one after the other.
+    fn touch(&self, from: usize, to: usize) {
+        let range = self.bytes.get(from..to).unwrap_or_default();
+        hint::black_box(range.iter().step_by(64).fold(0, |all, byte| all | byte));
+    }
+
+    /// The key of the restart at an offset that was checked.
+    fn key_at(&self, at: u16) -> &[u8] {
+        self.entry(usize::from(at)).map_or(&[], |entry| self.slice(entry.key))
     }
 
     /// How many restarts have keys below `key`, or not above it if `inclusive`.
     fn rank(&self, key: &[u8], inclusive: bool) -> usize {
-        let head_of = |number| self.restarts.get(number).map_or(0, |restart: &Restart| restart.head);
-        let key_of = |number| self.restarts.get(number).map_or(&[][..], |restart| self.key_of(restart));
-        heads::rank(self.restarts.len(), self.common, head_of, key_of, key, inclusive)
+        let restarts = self.restarts.as_slice();
+        let head_of = |number| restarts.get(number).map_or(0, |restart: &Restart| u64::from_be_bytes(restart.head));
+        let key_of = |number| restarts.get(number).map_or(&[][..], |restart: &Restart| self.key_at(restart.at));
+        heads::rank(restarts.len(), self.common, head_of, key_of, key, inclusive)
     }
 
     fn slice(&self, range: Range<usize>) -> &[u8] {
@@ -329,6 +367,7 @@ impl BlockCursor {
         self.valid = false;
         let below = block.rank(target, true);
         let mut at = block.restart(below.saturating_sub(1));
+        block.touch(at, block.restart(below));
         let (mut common, mut previous_length) = (0, 0);
         while at < block.entries_end {
             let entry = block.entry(at)?;
@@ -358,7 +397,7 @@ impl BlockCursor {
     pub(crate) fn seek_back(&mut self, block: &Block, bound: Option<&[u8]>) -> Result<bool, Malformed> {
         self.valid = false;
         let before = |key: &[u8]| bound.is_none_or(|bound| key < bound);
-        let below = bound.map_or(block.restarts.len(), |bound| block.rank(bound, false));
+        let below = bound.map_or(block.restarts.as_slice().len(), |bound| block.rank(bound, false));
         let Some(restart) = below.checked_sub(1) else { return Ok(false) };
         self.restart_at(block, restart);
         let mut steps = 0usize;
