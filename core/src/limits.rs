@@ -34,6 +34,9 @@ limits! {
     VALUE_BYTES_MAX: usize = 64 << 20, "bytes";
     /// Deepest nesting of arrays and maps. Decoding recurses, and the smallest stack is a browser worker's.
     VALUE_DEPTH_MAX: usize = 64, "levels";
+    /// Most elements and entries in one value, nested ones included. Each takes one byte of an encoding or more, but 32 to
+    /// 56 bytes in memory.
+    VALUE_ITEMS_MAX: usize = 8 << 20, "items";
     /// Most changes in one commit. A commit is encoded in memory and read back as one frame.
     COMMIT_CHANGES_MAX: usize = 1_000_000, "changes";
     /// Largest commit, header and values together. It is one frame and one write.
@@ -78,6 +81,10 @@ limits! {
     LINEAGE_NODES_MAX: usize = 10_000, "versions";
     /// Most changes that the structural diff of two values lists before it reports whole values.
     DIFF_CHANGES_MAX: usize = 100_000, "changes";
+    /// Most edits that the diff of two arrays looks for before it compares them place by place. Memory grows with its square.
+    DIFF_EDITS_MAX: usize = 1024, "edits";
+    /// Most work that all edit scripts of one diff may do, in comparisons: some tenths of a second.
+    DIFF_STEPS_MAX: usize = 64 << 20, "steps";
     /// How long an acknowledged commit may stay unsynced under relaxed durability while maintenance runs.
     RELAXED_SYNC_MS: u64 = 100, "milliseconds";
 }

@@ -74,8 +74,8 @@ fn exact_f32(float: f64) -> Option<f32> {
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` for what is not a value: an integer outside of 64 bits signed, a float that is not finite, a key of
-/// another kind; the message names the path. `LIMIT_EXCEEDED` past [`VALUE_DEPTH_MAX`](crate::limits::VALUE_DEPTH_MAX) or
-/// [`VALUE_BYTES_MAX`](crate::limits::VALUE_BYTES_MAX).
+/// another kind; the message names the path. `LIMIT_EXCEEDED` past [`VALUE_BYTES_MAX`](crate::limits::VALUE_BYTES_MAX),
+/// [`VALUE_ITEMS_MAX`](crate::limits::VALUE_ITEMS_MAX) or [`VALUE_DEPTH_MAX`](crate::limits::VALUE_DEPTH_MAX).
 pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value> {
     let mut bytes = Vec::new();
     encode(value, &mut bytes)?;

@@ -1,3 +1,3 @@
-//! History: pure functions over values.
+//! history
 
 pub mod diff;

@@ -10,7 +10,7 @@ mod map;
 mod serialize;
 mod text;
 
-pub(crate) use failure::Failure;
+pub(crate) use failure::{Failure, write_token};
 pub use from_value::from_value;
 pub use map::{Map, MapIter};
 pub(crate) use serialize::{BYTES, not_finite, not_i64};

@@ -6,7 +6,7 @@ use super::{SHORT_COUNT_MAX, SHORT_STRING_MAX, exact_f32, tag};
 use crate::{
     codec::varint,
     error::{Error, Result},
-    limits::{VALUE_BYTES_MAX, VALUE_DEPTH_MAX},
+    limits::{VALUE_BYTES_MAX, VALUE_DEPTH_MAX, VALUE_ITEMS_MAX},
     value::{Map, Text, Value},
 };
 use alloc::{format, vec::Vec};
@@ -20,7 +20,7 @@ const RESERVE_MAX: usize = 64;
 /// # Errors
 /// `CORRUPT`, with the place in `bytes`, for anything else.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Value> {
-    let mut reader = Reader { rest: bytes, bytes: bytes.len() };
+    let mut reader = Reader { rest: bytes, bytes: bytes.len(), items: 0 };
     if bytes.len() > VALUE_BYTES_MAX {
         return Err(reader.corrupt(format_args!("{} bytes are more than a value may take", bytes.len())));
     }
@@ -32,6 +32,8 @@ struct Reader<'a> {
     rest: &'a [u8],
     /// Length of the whole, to tell the place of an error.
     bytes: usize,
+    /// Elements and entries that were announced.
+    items: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -85,7 +87,7 @@ impl<'a> Reader<'a> {
     }
 
     fn array(&mut self, count: usize, depth: usize) -> Result<Vec<Value>> {
-        let depth = self.deeper(depth)?;
+        let depth = self.enter(depth, count)?;
         let mut items = Vec::with_capacity(count.min(RESERVE_MAX));
         for _ in 0..count {
             items.push(self.value(depth)?);
@@ -94,7 +96,7 @@ impl<'a> Reader<'a> {
     }
 
     fn map(&mut self, count: usize, depth: usize) -> Result<Map> {
-        let depth = self.deeper(depth)?;
+        let depth = self.enter(depth, count)?;
         let mut entries: Vec<(Text, Value)> = Vec::with_capacity(count.min(RESERVE_MAX));
         let mut last: Option<&[u8]> = None;
         for _ in 0..count {
@@ -109,7 +111,12 @@ impl<'a> Reader<'a> {
         Ok(Map::from_sorted(entries))
     }
 
-    fn deeper(&self, depth: usize) -> Result<usize> {
+    /// Begins a container of `count` items and returns the depth of what is in it.
+    fn enter(&mut self, depth: usize, count: usize) -> Result<usize> {
+        self.items = self.items.saturating_add(count);
+        if self.items > VALUE_ITEMS_MAX {
+            return Err(self.corrupt("more elements and entries than a value may have"));
+        }
         if depth < VALUE_DEPTH_MAX { Ok(depth + 1) } else { Err(self.corrupt("nested deeper than a value may be")) }
     }
 

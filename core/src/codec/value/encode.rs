@@ -7,7 +7,7 @@ use super::{SHORT_COUNT_MAX, SHORT_STRING_MAX, decode, exact_f32, tag};
 use crate::{
     codec::varint,
     error::ErrorCode,
-    limits::{VALUE_BYTES_MAX, VALUE_DEPTH_MAX},
+    limits::{VALUE_BYTES_MAX, VALUE_DEPTH_MAX, VALUE_ITEMS_MAX},
     value::{BYTES, Failure, Value, not_finite, not_i64},
 };
 use alloc::{format, string::String, string::ToString, vec::Vec};
@@ -31,7 +31,7 @@ const RESERVE_MAX: usize = 64;
 /// As [`to_value`](super::to_value).
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> crate::Result<()> {
     let base = out.len();
-    let mut encoder = Encoder { out, base, depth: 0, text: true, entries: Vec::new() };
+    let mut encoder = Encoder { out, base, depth: 0, items: 0, text: true, entries: Vec::new() };
     if let Err(failure) = value.serialize(&mut encoder) {
         out.truncate(base);
         return Err(failure.into());
@@ -45,6 +45,8 @@ struct Encoder<'o> {
     base: usize,
     /// Containers that are open.
     depth: usize,
+    /// Elements and entries of containers that are closed.
+    items: usize,
     /// What types that have a form for people are told. Off inside of our own bytes, which have none here.
     text: bool,
     /// Entries of the maps that are open, outer ones first.
@@ -149,13 +151,21 @@ impl Encoder<'_> {
     }
 
     /// Ends a container that has `count` elements.
-    fn close(&mut self, header: &Header, count: usize) {
+    fn close(&mut self, header: &Header, count: usize) -> Outcome {
         self.depth -= 1;
+        self.items += count;
+        if self.items > VALUE_ITEMS_MAX {
+            return Err(Failure::new(
+                ErrorCode::LimitExceeded,
+                format!("the value has more than {VALUE_ITEMS_MAX} elements and entries, the most that one may have"),
+            ));
+        }
         if count != header.count {
             let mut right = Vec::with_capacity(1 + varint::BYTES_MAX);
             header.kind.write(&mut right, count);
             self.out.splice(header.start..header.body, right);
         }
+        Ok(())
     }
 }
 
@@ -355,7 +365,7 @@ impl<'e, 'o> Elements<'e, 'o> {
     }
 
     fn close(self) -> Outcome {
-        self.encoder.close(&self.header, self.count);
+        self.encoder.close(&self.header, self.count)?;
         self.encoder.depth -= usize::from(self.variant.is_some());
         Ok(())
     }
@@ -438,7 +448,7 @@ impl<'e, 'o> Entries<'e, 'o> {
             self.encoder.sort(self.first, self.header.body)
         };
         self.encoder.entries.truncate(self.first);
-        self.encoder.close(&self.header, count);
+        self.encoder.close(&self.header, count)?;
         self.encoder.depth -= usize::from(self.variant.is_some());
         Ok(())
     }
