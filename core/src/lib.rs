@@ -22,6 +22,7 @@ mod sync;
 pub mod value;
 
 pub use clock::Timestamp;
+pub use codec::to_value;
 #[cfg(feature = "std")]
 pub use database::{
     Changes, Collection, Database, History, Import, ImportChange, Log, Maintenance, Options, Scan, Snapshot,
@@ -38,5 +39,4 @@ pub use error::{Error, ErrorCode, Result};
 pub use history::diff;
 pub use host::Host;
 pub use id::{ActorId, CommitId, DatabaseId, VersionId};
-pub use codec::to_value;
 pub use value::{Map, Value, from_value};

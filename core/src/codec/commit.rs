@@ -243,7 +243,9 @@ pub(crate) fn decode(input: &[u8], database_actor: ActorId) -> Result<Header<'_>
         Some(&newer) if newer > FORMAT => {
             return Err(Error::new(
                 crate::ErrorCode::UnsupportedFormat,
-                alloc::format!("a commit of format {newer}, and this version reads up to {FORMAT}: use a newer koru-delta"),
+                alloc::format!(
+                    "a commit of format {newer}, and this version reads up to {FORMAT}: use a newer koru-delta"
+                ),
             ));
         }
         _ => return Err(malformed()),
@@ -281,11 +283,8 @@ fn read(input: &[u8], database_actor: ActorId) -> Option<Header<'_>> {
     }
     let author = if flags & HAS_AUTHOR != 0 { Some(input.text(limits::AUTHOR_BYTES_MAX)?.into()) } else { None };
     let message = if flags & HAS_MESSAGE != 0 { Some(input.text(limits::MESSAGE_BYTES_MAX)?.into()) } else { None };
-    let token = if flags & HAS_TOKEN != 0 {
-        Some(Token { client: input.array()?, call: input.varint()? })
-    } else {
-        None
-    };
+    let token =
+        if flags & HAS_TOKEN != 0 { Some(Token { client: input.array()?, call: input.varint()? }) } else { None };
     let mut causes = Vec::new();
     for _ in 0..input.count(limits::COMMIT_CAUSES_MAX, 4)? {
         causes.push(Cause {
@@ -317,7 +316,9 @@ fn read(input: &[u8], database_actor: ActorId) -> Option<Header<'_>> {
             let hash = if flags & HAS_HASHES != 0 { Some(input.array()?) } else { None };
             (Some(u32::try_from(bytes).ok()?), hash)
         };
-        if changes.last().is_some_and(|last| (&*last.collection, &*last.key) >= (collection, key)) || collection.is_empty() {
+        if changes.last().is_some_and(|last| (&*last.collection, &*last.key) >= (collection, key))
+            || collection.is_empty()
+        {
             return None;
         }
         changes.push(Change { collection: collection.into(), key: key.into(), value_bytes, hash, parents, expires_at });
@@ -346,17 +347,28 @@ mod tests {
     type Draft = (String, String, Option<Vec<u8>>, Vec<VersionId>, Option<i64>);
 
     fn header() -> impl Strategy<Value = Header<'static>> {
-        let change = ("[a-c]{1,3}", ".{0,6}", option::of(vec(any::<u8>(), 0..40)), vec(version(), 0..3), any::<Option<i64>>());
+        let change =
+            ("[a-c]{1,3}", ".{0,6}", option::of(vec(any::<u8>(), 0..40)), vec(version(), 0..3), any::<Option<i64>>());
         let dependency = (version(), any::<[u8; 32]>());
         let cause = ("[a-c]{1,3}", ".{0,6}", version());
-        (version(), any::<i64>(), vec(dependency, 0..3), any::<(Option<String>, Option<String>)>(), vec(cause, 0..3), vec(change, 0..6))
+        (
+            version(),
+            any::<i64>(),
+            vec(dependency, 0..3),
+            any::<(Option<String>, Option<String>)>(),
+            vec(cause, 0..3),
+            vec(change, 0..6),
+        )
             .prop_map(|(version, time, dependencies, (author, message), causes, mut changes)| {
                 changes.sort_by(|a: &Draft, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
                 changes.dedup_by(|a, b| (&a.0, &a.1) == (&b.0, &b.1));
                 Header {
                     version,
                     timestamp: Timestamp::from_bits(time),
-                    dependencies: dependencies.into_iter().map(|(version, id)| Dependency { version, id: CommitId(id) }).collect(),
+                    dependencies: dependencies
+                        .into_iter()
+                        .map(|(version, id)| Dependency { version, id: CommitId(id) })
+                        .collect(),
                     author: author.map(Cow::Owned),
                     message: message.map(Cow::Owned),
                     token: (time % 2 == 0).then_some(Token { client: [3; 16], call: 9 }),

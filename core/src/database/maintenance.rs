@@ -34,7 +34,8 @@ impl Signal {
     fn wait(&self, timeout: Duration) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = |wanted: &mut Wanted| !wanted.work && !wanted.stop;
-        let (mut state, _) = self.changed.wait_timeout_while(state, timeout, idle).unwrap_or_else(PoisonError::into_inner);
+        let (mut state, _) =
+            self.changed.wait_timeout_while(state, timeout, idle).unwrap_or_else(PoisonError::into_inner);
         state.work = false;
         !state.stop
     }
@@ -59,7 +60,8 @@ impl Inner {
         let weak = Arc::downgrade(self);
         let relaxed = self.options.durability == Durability::Relaxed;
         let timeout = Duration::from_millis(if relaxed { limits::RELAXED_SYNC_MS } else { 60_000 });
-        let spawned = thread::Builder::new().name("koru-maintenance".into()).spawn(move || run(&weak, &signal, timeout));
+        let spawned =
+            thread::Builder::new().name("koru-maintenance".into()).spawn(move || run(&weak, &signal, timeout));
         let thread = spawned.map_err(|e| {
             crate::Error::new(crate::ErrorCode::Io, "the maintenance thread cannot be started").with_source(e)
         })?;

@@ -158,8 +158,7 @@ impl Options {
     /// # Errors
     /// As [`Options::open`].
     pub fn open_storage(self, storage: Arc<dyn Storage>) -> Result<Database> {
-        let options =
-            EngineOptions { read_only: self.read_only, create: self.create, cache_bytes: self.cache_bytes };
+        let options = EngineOptions { read_only: self.read_only, create: self.create, cache_bytes: self.cache_bytes };
         let opened = ready(Engine::open(storage.clone(), self.host.clone(), options));
         let engine = opened.inspect_err(|_| drop(storage.close()))?;
         let inner = Arc::new(Inner {

@@ -187,7 +187,10 @@ impl Transaction {
         self.check()?;
         if self.database.0.engine.epoch() != self.epoch {
             self.end();
-            return Err(Error::new(ErrorCode::Aborted, "what the transaction had read could not be written; try again"));
+            return Err(Error::new(
+                ErrorCode::Aborted,
+                "what the transaction had read could not be written; try again",
+            ));
         }
         let changes = std::mem::take(&mut self.changes).into_values().collect();
         let draft = Draft { info: std::mem::take(&mut self.info), changes, ..Draft::default() };

@@ -6,7 +6,11 @@ use super::{
     model::{CommitInfo, Document, Expected, Moment},
     state::View,
 };
-use crate::{error::{Error, Result}, limits, storage::AsyncStorage};
+use crate::{
+    error::{Error, Result},
+    limits,
+    storage::AsyncStorage,
+};
 use alloc::{format, string::String, vec::Vec};
 
 /// What is restored.

@@ -16,7 +16,10 @@ use crate::{
     codec::commit::{Cause, Change, Dependency, Header, NO_VALUE, RECORD_OVERHEAD},
     error::{Error, ErrorCode, Result},
     id::{ActorId, CommitId, VersionId},
-    index::{filter::filter_hash, memtable::{MemEntry, Memtable}},
+    index::{
+        filter::filter_hash,
+        memtable::{MemEntry, Memtable},
+    },
     limits,
     log::{Location, Position, root::ActorState, writer::Placed},
     storage::AsyncStorage,
@@ -106,7 +109,9 @@ impl<S: AsyncStorage> Engine<S> {
         let name = key::document(&change.collection, &change.key);
         let hash = filter_hash(&name);
         let (newest, live, conflicted) = match self.cached(hash, &name, u64::MAX) {
-            Some(cached) => (Some(cached.version()), !is_expired(cached.expires_at(), view.clock_ms), cached.0.conflicted),
+            Some(cached) => {
+                (Some(cached.version()), !is_expired(cached.expires_at(), view.clock_ms), cached.0.conflicted)
+            }
             None => match self.find(view, &name).await? {
                 None => (None, false, false),
                 Some(found) => {
@@ -121,13 +126,18 @@ impl<S: AsyncStorage> Engine<S> {
             Expected::Version(expected) => newest == Some(expected),
         };
         if !met && !bug::active(Bug::ExpectedIgnored) {
-            let found = newest.filter(|_| live).map_or(alloc::string::String::from("it does not exist"), |v| format!("it is at {v}"));
+            let found = newest
+                .filter(|_| live)
+                .map_or(alloc::string::String::from("it does not exist"), |v| format!("it is at {v}"));
             let wanted = match change.expected {
                 Expected::Version(version) => format!("version {version} was expected"),
                 _ => "it was expected not to exist".into(),
             };
             let (collection, key) = (&change.collection, &change.key);
-            return Err(Error::new(ErrorCode::Conflict, format!("{collection}/{key}: {wanted}, and {found}; read it again")));
+            return Err(Error::new(
+                ErrorCode::Conflict,
+                format!("{collection}/{key}: {wanted}, and {found}; read it again"),
+            ));
         }
         let goes_ahead = change.value.is_some() || live;
         if conflicted {

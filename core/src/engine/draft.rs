@@ -5,7 +5,10 @@
 use super::model::{CommitInfo, Expected};
 use crate::{
     clock::Timestamp,
-    codec::{self, commit::{Hash, Token}},
+    codec::{
+        self,
+        commit::{Hash, Token},
+    },
     error::{Error, Result},
     id::{ActorId, VersionId},
     limits,
@@ -129,7 +132,9 @@ fn check_name(what: &str, name: &str) -> Result<()> {
         return Err(Error::limit(format!("the name of a {what} has {} bytes, at most {max} are possible", name.len())));
     }
     if let Some(bad) = name.chars().find(|c| c.is_control() || *c == '/') {
-        return Err(Error::invalid(format!("the name of a {what}, {name:?}, contains {bad:?}: no control character and no slash")));
+        return Err(Error::invalid(format!(
+            "the name of a {what}, {name:?}, contains {bad:?}: no control character and no slash"
+        )));
     }
     Ok(())
 }

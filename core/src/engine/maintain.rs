@@ -251,11 +251,8 @@ impl<S: AsyncStorage> Engine<S> {
             let place = tables.iter().position(|t| merged(t.info().number)).unwrap_or(0);
             tables.retain(|t| !merged(t.info().number));
             tables.insert(place, table);
-            *state = Arc::new(State {
-                active: state.active.clone(),
-                frozen: state.frozen.clone(),
-                tables: tables.into(),
-            });
+            *state =
+                Arc::new(State { active: state.active.clone(), frozen: state.frozen.clone(), tables: tables.into() });
         }
         self.counters.merges.fetch_add(1, Ordering::Relaxed);
         self.sweep().await
@@ -265,7 +262,8 @@ impl<S: AsyncStorage> Engine<S> {
     async fn sweep(&self) -> Result<()> {
         let unused: Vec<_> = {
             let mut files = self.files.lock();
-            let (unused, used) = core::mem::take(&mut files.retired).into_iter().partition(|t| Arc::strong_count(t) == 1);
+            let (unused, used) =
+                core::mem::take(&mut files.retired).into_iter().partition(|t| Arc::strong_count(t) == 1);
             files.retired = used;
             unused
         };

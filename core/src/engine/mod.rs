@@ -23,17 +23,19 @@ mod scan;
 mod state;
 mod verify;
 
+pub(crate) use changes::Scope;
 pub(crate) use commit::{Appended, Prepared};
-pub(crate) use draft::{Draft, DraftChange, Encoded, Origin, check_collection, check_count, check_key, check_own_collection};
-pub(crate) use history::LogScan;
-pub(crate) use key::document as document_key;
+pub(crate) use draft::{
+    Draft, DraftChange, Encoded, Origin, check_collection, check_count, check_key, check_own_collection,
+};
 pub use feed::Event;
 pub(crate) use feed::{Feed, FeedFilter};
-pub(crate) use changes::Scope;
-pub use moment::Tag;
 pub(crate) use flush::Outcome;
+pub(crate) use history::LogScan;
 pub use info::{Info, Stats};
-pub use lineage::{Direction, LineageEdge, Lineage};
+pub(crate) use key::document as document_key;
+pub use lineage::{Direction, Lineage, LineageEdge};
+pub use moment::Tag;
 pub(crate) use scan::{DiffScan, Scan, VersionScan};
 pub use scan::{KeyRange, Order};
 pub(crate) use state::View;
@@ -217,10 +219,9 @@ impl<S: AsyncStorage> Engine<S> {
                 ErrorCode::Untrusted,
                 alloc::format!("actor {actor} begins like actor {known}: one of them is not random"),
             )),
-            None if actors.len() >= crate::limits::ACTORS_MAX => Err(Error::limit(alloc::format!(
-                "the database knows {} actors, the most that it can",
-                actors.len()
-            ))),
+            None if actors.len() >= crate::limits::ACTORS_MAX => {
+                Err(Error::limit(alloc::format!("the database knows {} actors, the most that it can", actors.len())))
+            }
             None => {
                 actors.insert(short, actor);
                 Ok(())

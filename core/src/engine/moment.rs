@@ -134,7 +134,10 @@ impl<S: AsyncStorage> Engine<S> {
         let view = self.view_at(moment).await?;
         let (vector, newest) = self.cut(&view).await?;
         if vector.is_empty() {
-            return Err(Error::new(ErrorCode::NotFound, "there was no commit yet at that moment, so it cannot be tagged"));
+            return Err(Error::new(
+                ErrorCode::NotFound,
+                "there was no commit yet at that moment, so it cannot be tagged",
+            ));
         }
         let commits = vector.iter().map(|(actor, counter)| (format!("{actor}"), *counter)).collect();
         let record = TagRecord { time: newest.to_bits(), commits };

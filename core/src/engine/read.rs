@@ -1,8 +1,7 @@
 //! Reading one document, its versions and the commits that made them.
 
 use super::{
-    Engine,
-    cache,
+    Engine, cache,
     draft::{check_collection, check_key},
     key,
     model::{Commit, CommitChange, Document, DocumentInner, DocumentVersion, Version},
@@ -142,9 +141,10 @@ impl<S: AsyncStorage> Engine<S> {
             timestamp: found.timestamp,
             deleted: found.entry.record.is_none(),
             expires_at: found.entry.expires_at,
-            value_bytes: found.entry.record.map_or(0, |at| {
-                u64::from(at.bytes).saturating_sub(crate::codec::commit::RECORD_OVERHEAD)
-            }),
+            value_bytes: found
+                .entry
+                .record
+                .map_or(0, |at| u64::from(at.bytes).saturating_sub(crate::codec::commit::RECORD_OVERHEAD)),
             record: found.entry.record,
             payload: found.payload,
         })
@@ -177,9 +177,8 @@ impl<S: AsyncStorage> Engine<S> {
     /// The index's value of exactly `key`, among what is published.
     pub(crate) async fn lookup(&self, view: &View, key: &[u8]) -> Result<Option<Vec<u8>>> {
         for memtable in view.state.memtables() {
-            let value = memtable.find_first(key, key, view.sequence, |found, entry| {
-                (found == key).then(|| entry.value.to_vec())
-            });
+            let value = memtable
+                .find_first(key, key, view.sequence, |found, entry| (found == key).then(|| entry.value.to_vec()));
             if let Some(value) = value.flatten() {
                 return Ok(Some(value));
             }

@@ -50,7 +50,10 @@ pub(crate) enum At {
     /// Those written up to a timestamp.
     Time(Timestamp),
     /// A causal cut: those that an actor had written when the cut was made. `before` is the highest timestamp among them.
-    Cut { vector: Arc<VersionVector>, before: Timestamp },
+    Cut {
+        vector: Arc<VersionVector>,
+        before: Timestamp,
+    },
 }
 
 /// A repeatable view of the database.

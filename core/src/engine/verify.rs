@@ -166,7 +166,10 @@ impl<S: AsyncStorage> Engine<S> {
             if !same {
                 let (file, at) = (FileName::Segment(checked.frame.segment), checked.frame.offset);
                 let name = key::filter_part(key).and_then(key::read_document).map(|(c, k)| format!("{c}/{k}"));
-                report.note(format!("{file} at byte {at}: the index does not know a version of {}", name.unwrap_or_default()));
+                report.note(format!(
+                    "{file} at byte {at}: the index does not know a version of {}",
+                    name.unwrap_or_default()
+                ));
             }
         }
         let frame = self.lookup(view, &checked.commit_key).await?;

@@ -134,7 +134,15 @@ mod tests {
     use super::*;
 
     fn sample() -> FrameHeader {
-        FrameHeader { body_bytes: 40, sequence: 9, link: [5; 8], body_checksum: 77, kind: COMMIT, codec: 0, unsynced: 3 }
+        FrameHeader {
+            body_bytes: 40,
+            sequence: 9,
+            link: [5; 8],
+            body_checksum: 77,
+            kind: COMMIT,
+            codec: 0,
+            unsynced: 3,
+        }
     }
 
     #[test]

@@ -165,7 +165,9 @@ pub(crate) fn open_commit<'a>(header: &FrameHeader, body: &'a [u8], actor: Actor
         let (kind, codec) = (header.kind, header.codec);
         return Err(Error::new(
             ErrorCode::UnsupportedFormat,
-            alloc::format!("a frame of kind {kind} and codec {codec} is unknown to this version: use a newer koru-delta"),
+            alloc::format!(
+                "a frame of kind {kind} and codec {codec} is unknown to this version: use a newer koru-delta"
+            ),
         ));
     }
     let mut input = Cursor::new(body);
@@ -184,7 +186,8 @@ impl<'a> OpenedCommit<'a> {
     pub(crate) fn value(&self, offset: u64, value_bytes: Option<u32>) -> Result<Option<&'a [u8]>> {
         let Some(bytes) = value_bytes else { return Ok(None) };
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let record = self.records.get(start..).and_then(|rest| rest.get(..bytes as usize + commit::RECORD_OVERHEAD as usize));
+        let record =
+            self.records.get(start..).and_then(|rest| rest.get(..bytes as usize + commit::RECORD_OVERHEAD as usize));
         (record.and_then(commit::read_record).map(Some))
             .ok_or_else(|| Error::new(ErrorCode::Corrupt, "the checksum of a value does not match"))
     }

@@ -114,7 +114,10 @@ impl Follower {
             return Err(Error::corrupt(
                 FileName::Segment(self.position.segment),
                 self.position.offset,
-                format!("the log breaks off after sequence {}, but {file} goes on after {}", self.position.sequence, header.sequence),
+                format!(
+                    "the log breaks off after sequence {}, but {file} goes on after {}",
+                    self.position.sequence, header.sequence
+                ),
             ));
         }
         self.position.segment = number;
@@ -140,7 +143,11 @@ fn located(e: Error, at: Position) -> Error {
 }
 
 /// The header of some frame behind the reader's place with a sequence above `sequence`, the newest evidence there is.
-async fn later_frame<S: AsyncStorage>(storage: &S, reader: &mut FrameReader, sequence: u64) -> Result<Option<FrameHeader>> {
+async fn later_frame<S: AsyncStorage>(
+    storage: &S,
+    reader: &mut FrameReader,
+    sequence: u64,
+) -> Result<Option<FrameHeader>> {
     let file = FileName::Segment(reader.segment());
     let mut newest: Option<FrameHeader> = None;
     let mut chunk = vec![0; 256 << 10];
@@ -192,7 +199,10 @@ pub(crate) async fn replay<S: AsyncStorage>(
         if advanced.is_some() {
             let at = follower.position;
             if at.sequence == root.durable.sequence && at.chain != root.durable.chain {
-                return Err(located(Error::new(ErrorCode::Corrupt, "the log is not the one that the root was written for"), at));
+                return Err(located(
+                    Error::new(ErrorCode::Corrupt, "the log is not the one that the root was written for"),
+                    at,
+                ));
             }
             continue;
         }

@@ -205,7 +205,11 @@ impl Manifest {
         let sound = manifest.database == root.database
             && manifest.segments.len() + manifest.tables.len() <= limits::FILES_MAX
             && manifest.actors.len() <= limits::ACTORS_MAX
-            && manifest.segments.iter().zip(manifest.segments.iter().skip(1)).all(|(a, b)| b.number == a.number.wrapping_add(1))
+            && manifest
+                .segments
+                .iter()
+                .zip(manifest.segments.iter().skip(1))
+                .all(|(a, b)| b.number == a.number.wrapping_add(1))
             && manifest.segments.last().is_some_and(|last| last.number == manifest.checkpoint.segment);
         if !sound {
             return Err(corrupt("the manifest contradicts itself or the root"));

@@ -3,7 +3,12 @@
 #![deny(clippy::indexing_slicing)]
 
 use super::Chain;
-use crate::{codec::cursor::Cursor, error::{Error, ErrorCode, Result}, id::DatabaseId, storage::FileName};
+use crate::{
+    codec::cursor::Cursor,
+    error::{Error, ErrorCode, Result},
+    id::DatabaseId,
+    storage::FileName,
+};
 use alloc::{format, vec::Vec};
 
 /// Bytes of a segment's header: the first frame begins here.

@@ -103,7 +103,8 @@ impl LogWriter {
         let run = match self.runs.last_mut() {
             Some(run) if run.segment == self.end.segment => run,
             _ => {
-                let run = Run { segment: self.end.segment, offset: self.end.offset, bytes: Vec::new(), begins_after: None };
+                let run =
+                    Run { segment: self.end.segment, offset: self.end.offset, bytes: Vec::new(), begins_after: None };
                 self.runs.push(run);
                 let last = self.runs.len() - 1;
                 &mut self.runs[last]
@@ -150,7 +151,12 @@ impl LogWriter {
             sequence: self.end.sequence,
             chain: self.end.chain,
         };
-        self.runs.push(Run { segment: self.end.segment, offset: 0, bytes: header.encode(), begins_after: Some(before) });
+        self.runs.push(Run {
+            segment: self.end.segment,
+            offset: 0,
+            bytes: header.encode(),
+            begins_after: Some(before),
+        });
     }
 
     /// Takes what was laid out, for [`write_batch`]. `None` if there is nothing.

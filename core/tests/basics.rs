@@ -1,0 +1,163 @@
+//! The operations of the database, each as a user would call it.
+
+use koru_delta::{
+    Database, ErrorCode, Expected, KeyRange, Maintenance, Moment, Options, Order, WatchOptions, WriteOptions,
+};
+use serde_json::json;
+
+fn temp(name: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("koru-basics-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    path
+}
+
+#[test]
+fn what_was_put_is_there_after_reopening() {
+    let path = temp("reopen");
+    for round in 0..5 {
+        let db = Database::open(&path).unwrap();
+        let users = db.collection("users");
+        for i in 0..round * 50 {
+            let read = users.get(&format!("u{i:03}")).unwrap().unwrap();
+            assert_eq!(read.value().unwrap().pointer("/n").and_then(|v| v.as_i64()), Some(i));
+        }
+        for i in round * 50..(round + 1) * 50 {
+            users.put(&format!("u{i:03}"), &json!({"n": i})).unwrap();
+        }
+        if round % 2 == 0 {
+            db.close().unwrap();
+        }
+    }
+    let db = Database::open(&path).unwrap();
+    assert_eq!(db.collection("users").scan(KeyRange::default(), Order::Ascending).unwrap().count(), 250);
+    assert_eq!(db.log().unwrap().count(), 250);
+    let report = db.verify().unwrap();
+    assert!(report.is_ok(), "{report:?}");
+    std::fs::remove_dir_all(&path).unwrap();
+}
+
+#[test]
+fn history_time_travel_and_restore() {
+    let db = Options::new().maintenance(Maintenance::Inline).open_memory().unwrap();
+    let users = db.collection("users");
+    let first = users.put("ada", &json!({"born": 1815})).unwrap();
+    db.tag("start", Moment::Now).unwrap();
+    let second = users.put("ada", &json!({"born": 1815, "wrote": "Note G"})).unwrap();
+    users.put("bob", &json!(1)).unwrap();
+    db.checkpoint().unwrap();
+    users.delete("ada").unwrap();
+    assert!(users.get("ada").unwrap().is_none());
+    let history: Vec<_> = users.history("ada").unwrap().collect::<Result<_, _>>().unwrap();
+    assert_eq!(history.len(), 3);
+    assert!(history[0].deleted);
+    assert_eq!((history[1].id, history[2].id), (second, first));
+    let then = db.as_of(Moment::Tag("start".into())).unwrap();
+    assert_eq!(then.collection("users").get("ada").unwrap().unwrap().version(), first);
+    assert!(then.collection("users").get("bob").unwrap().is_none());
+    let then = db.as_of(second).unwrap();
+    assert_eq!(then.collection("users").get("ada").unwrap().unwrap().version(), second);
+    let diff: Vec<_> = db.diff(Moment::Tag("start".into()), Moment::Now).unwrap().map(|c| c.unwrap().key).collect();
+    assert_eq!(diff, ["ada", "bob"]);
+    assert_eq!(users.diff("ada", first, second).unwrap().len(), 1);
+    db.restore(Moment::Tag("start".into())).unwrap().unwrap();
+    assert!(users.get("bob").unwrap().is_none());
+    assert_eq!(users.get("ada").unwrap().unwrap().encoded(), then_encoded(&db, first));
+    assert!(db.restore(Moment::Tag("start".into())).unwrap().is_none());
+    assert!(db.verify().unwrap().is_ok());
+    let commit = db.commit(second).unwrap();
+    assert_eq!(db.commit_by_id(&commit.id.to_string()[..10]).unwrap(), commit);
+}
+
+fn then_encoded(db: &Database, version: koru_delta::VersionId) -> Vec<u8> {
+    let users = db.collection("users");
+    let version = users.version("ada", version).unwrap();
+    users.document("ada", &version).unwrap().unwrap().encoded().to_vec()
+}
+
+#[test]
+fn expected_versions_and_transactions() {
+    let db = Database::memory().unwrap();
+    let users = db.collection("users");
+    let first = users.put("ada", &1).unwrap();
+    let expecting = |expected| WriteOptions { expected, ..WriteOptions::default() };
+    let refused = users.put_with("ada", &2, expecting(Expected::Absent)).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::Conflict);
+    users.put_with("ada", &2, expecting(Expected::Version(first))).unwrap();
+    assert!(users.put_with("ada", &3, expecting(Expected::Version(first))).is_err());
+    let failed = db.transaction(|tx| {
+        tx.put("users", "x", &1)?;
+        assert_eq!(tx.get("users", "x")?.unwrap().value()?.as_i64(), Some(1));
+        users.put("y", &1).map(drop)
+    });
+    assert_eq!(failed.unwrap_err().code(), ErrorCode::InvalidArgument);
+    assert!(users.get("x").unwrap().is_none());
+    db.transaction(|tx| {
+        tx.author("me").message("why").because(users.at("ada", first));
+        tx.put("users", "x", &1)?;
+        tx.put("other", "x", &2)?;
+        tx.delete("users", "ada")
+    })
+    .unwrap();
+    let commit = db.log().unwrap().next().unwrap().unwrap();
+    assert_eq!((commit.changes.len(), commit.author.as_deref()), (3, Some("me")));
+    let effects = db.lineage(users.at("ada", first), koru_delta::Direction::Effects, 5).unwrap();
+    assert_eq!(effects.edges.len(), 3);
+    assert_eq!(db.collections().unwrap(), ["other", "users"]);
+}
+
+#[test]
+fn a_watch_sees_every_commit_once_and_resumes() {
+    let db = Database::memory().unwrap();
+    let users = db.collection("users");
+    let mut watch = db.watch(WatchOptions { token: Some(0), ..WatchOptions::default() }).unwrap();
+    let writer = std::thread::spawn({
+        let users = users.clone();
+        move || {
+            (0..500).for_each(|i| {
+                users.put(&format!("k{i}"), &i).unwrap();
+            })
+        }
+    });
+    for i in 0..300 {
+        let event = watch.next_within(Some(std::time::Duration::from_secs(10))).unwrap().unwrap();
+        assert_eq!(event.commit.changes[0].key, format!("k{i}"));
+    }
+    let mut rest = db.watch(WatchOptions { token: Some(watch.token()), ..WatchOptions::default() }).unwrap();
+    writer.join().unwrap();
+    for i in 300..500 {
+        assert_eq!(rest.try_next().unwrap().unwrap().commit.changes[0].key, format!("k{i}"));
+    }
+    assert!(rest.try_next().unwrap().is_none());
+}
+
+#[test]
+fn an_import_keeps_its_dates_and_local_writes_win_by_time() {
+    let db = Database::memory().unwrap();
+    let mut import = db.import("repo").unwrap();
+    let change = |key: &str, value: Option<i64>| koru_delta::ImportChange {
+        collection: "files".into(),
+        key: key.into(),
+        value: value.map(Into::into),
+    };
+    for year in 0..100i64 {
+        let time = -86_400_000 * 365 * 3 + year * 1000;
+        import.commit(time, Default::default(), vec![change("a", Some(year))], year.into()).unwrap();
+    }
+    let files = db.collection("files");
+    assert_eq!(files.heads("a").unwrap().len(), 1);
+    let past = koru_delta::Timestamp::end_of_millis(-86_400_000 * 365 * 3 + 10_500);
+    assert_eq!(
+        db.as_of(past).unwrap().collection("files").get("a").unwrap().unwrap().value().unwrap().as_i64(),
+        Some(10)
+    );
+    let local = files.put("a", &"local").unwrap();
+    assert_eq!(db.commit(local).unwrap().changes[0].parents.len(), 1);
+    import.commit(0, Default::default(), vec![change("a", Some(1000))], 1.into()).unwrap();
+    assert_eq!(files.get("a").unwrap().unwrap().version(), local);
+    assert_eq!(files.heads("a").unwrap().len(), 2);
+    let merged = files.put("a", &"merged").unwrap();
+    assert_eq!(db.commit(merged).unwrap().changes[0].parents.len(), 2);
+    assert_eq!(files.heads("a").unwrap(), [merged]);
+    assert!(db.verify().unwrap().is_ok());
+    assert_eq!(db.log().unwrap().count(), 103);
+}
