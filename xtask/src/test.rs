@@ -126,6 +126,8 @@ fn no_std(_: &Scope) -> Result<String> {
     let toolchain = wasm::toolchain()?;
     let mut command = toolchain.cargo();
     command.args(["build", "--package", "koru-delta", "--no-default-features", "--target", wasm::TARGET]);
+    // Nothing of it runs, so nothing of it is optimised.
+    command.args(["--config", "profile.dev.package.\"*\".opt-level=0"]);
     run_command(&mut command)?;
     Ok(format!("with {}", toolchain.name()))
 }
