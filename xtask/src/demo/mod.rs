@@ -123,4 +123,30 @@ mod tests {
         assert!(Options::parse(&["a", "b"]).is_err());
         assert!(Options::parse(&["--fast"]).is_err());
     }
+
+    /// A `koru` that answers every command with its name, and the history in JSON with the given commits.
+    #[cfg(unix)]
+    fn walk_with(history: &str) -> Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let script = std::env::temp_dir().join(format!("koru-xtask-stub-{}-{}", std::process::id(), history.len()));
+        let text = format!("#!/bin/sh\ncase \"$*\" in *--json*) echo '{history}';; *) echo \"$@\";; esac\n");
+        std::fs::write(&script, text).expect("the temporary folder can be written to");
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let stage = Stage::set(script.clone(), false)?;
+        let result = Repository::open(&root()).and_then(|repository| walk(&repository, &stage));
+        std::fs::remove_file(script).expect("it was written above");
+        stage.remove().expect("nothing but the empty folder is there");
+        result
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_walk_ends_well_with_many_versions_and_with_one() {
+        if !root().join(".git").exists() {
+            return; // An unpacked archive has no history to walk through.
+        }
+        assert_eq!(walk_with(r#"[{"commit":"cc"},{"commit":"bb"},{"commit":"aa"}]"#), Ok(()));
+        assert_eq!(walk_with(r#"[{"commit":"aa"}]"#), Ok(()));
+        assert!(walk_with("[]").is_err_and(|e| e.contains("names no commit")));
+    }
 }

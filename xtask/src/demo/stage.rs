@@ -82,6 +82,11 @@ impl Stage {
         ))
     }
 
+    #[cfg(all(test, unix))]
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        self.database.parent().map_or(Ok(()), fs::remove_dir_all)
+    }
+
     fn answer(&self, args: &[&str]) -> Result<String> {
         let output = Command::new(&self.koru)
             .args(args)
