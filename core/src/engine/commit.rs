@@ -52,7 +52,6 @@ pub(crate) struct Appended {
     pub(crate) epoch: u64,
     pub(crate) version: VersionId,
     pub(crate) timestamp: Timestamp,
-    pub(crate) id: CommitId,
 }
 
 /// How to take one commit back.
@@ -232,7 +231,7 @@ impl<S: AsyncStorage> Engine<S> {
         enter(&state.active, &header, &id, placed, foreign, payloads);
         self.refresh_cache(&header, placed, foreign, &draft);
         let appended =
-            Appended { sequence: placed.sequence, epoch, version: header.version, timestamp: header.timestamp, id };
+            Appended { sequence: placed.sequence, epoch, version: header.version, timestamp: header.timestamp };
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         self.counters.changes.fetch_add(header.changes.len() as u64, Ordering::Relaxed);
         self.counters.bytes_logged.fetch_add(bytes, Ordering::Relaxed);

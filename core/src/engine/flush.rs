@@ -55,11 +55,6 @@ impl<S: AsyncStorage> Engine<S> {
         Outcome::Pending
     }
 
-    /// Whether something was appended that no flush has taken.
-    pub(crate) fn has_unwritten(&self) -> bool {
-        self.writer.lock().log.end().sequence > self.published()
-    }
-
     /// Whether something was written that no sync has covered.
     pub(crate) fn has_unsynced(&self) -> bool {
         self.medium.lock().as_ref().is_some_and(|medium| medium.dirty)

@@ -24,7 +24,7 @@ mod state;
 mod verify;
 
 pub(crate) use changes::Scope;
-pub(crate) use commit::{Appended, Prepared};
+pub(crate) use commit::Appended;
 pub(crate) use draft::{
     Draft, DraftChange, Encoded, Origin, check_collection, check_count, check_key, check_own_collection,
 };
@@ -158,10 +158,6 @@ impl<S: AsyncStorage> Engine<S> {
 
     pub(crate) fn now_ms(&self) -> i64 {
         self.host.now_ms()
-    }
-
-    pub(crate) fn actor(&self) -> ActorId {
-        self.actor
     }
 
     pub(crate) fn is_read_only(&self) -> bool {

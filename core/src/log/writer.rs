@@ -78,10 +78,6 @@ impl LogWriter {
         self.end
     }
 
-    pub(crate) fn durable(&self) -> u64 {
-        self.durable
-    }
-
     pub(crate) fn set_durable(&mut self, sequence: u64) {
         self.durable = self.durable.max(sequence);
     }
