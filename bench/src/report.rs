@@ -232,3 +232,58 @@ impl Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(
+        phase: Phase,
+        who: Option<Peer>,
+        figures: &[(&str, [f64; 3])],
+    ) -> ((Phase, bool, Option<Peer>), Vec<Sample>) {
+        let round = |n: usize| figures.iter().map(|(name, rounds)| ((*name).to_owned(), rounds[n])).collect();
+        ((phase, false, who), (0..3).map(round).collect())
+    }
+
+    fn report(samples: &Samples, row: &str) -> String {
+        let rows: Vec<&Row> = ROWS.iter().filter(|candidate| candidate.id == row).collect();
+        let peers = [Peer::Koru, Peer::Redb];
+        let report = Report { keys: 1, rounds: 3, rows: &rows, peers: &peers, samples, failures: &[], facts: &[] };
+        report.markdown().lines().nth(2).unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn a_latency_is_held_against_the_floor_and_against_the_peer_of_the_same_round() {
+        // The third round was noisy for both: the ratio of the medians would be 1.0, the median of the ratios is 1.8.
+        let samples = Samples::from([
+            samples(Phase::Floor, None, &[("p50_ns", [100_000.0; 3])]),
+            samples(Phase::PutOne, Some(Peer::Koru), &[("p50_ns", [110_000.0, 200_000.0, 200_000.0])]),
+            samples(Phase::PutOne, Some(Peer::Redb), &[("p50_ns", [200_000.0, 200_000.0, 400_000.0])]),
+        ]);
+        assert_eq!(
+            report(&samples, "put-one"),
+            "| put, durable, one writer | 200 µs | 200 µs **1.82** | redb **1.82** | at most 1.15 × the floor; no peer better \
+             | **no** (2.00); yes (1.82) |"
+        );
+    }
+
+    #[test]
+    fn a_rate_is_better_when_it_is_greater_and_a_missed_target_is_named() {
+        let samples = Samples::from([
+            samples(Phase::Load, Some(Peer::Koru), &[("rate", [240_000.0; 3])]),
+            samples(Phase::Load, Some(Peer::Redb), &[("rate", [200_000.0; 3])]),
+        ]);
+        assert_eq!(
+            report(&samples, "load"),
+            "| put, durable, transactions of 1,000 | 240,000/s | 200,000/s **1.20** | redb **1.20** \
+             | at least 1.3 × the best peer; at least 300,000/s | **no** (1.20); **no** (240,000/s) |"
+        );
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_called_reached() {
+        let line = report(&Samples::new(), "memory");
+        assert!(line.contains("| – | – |") && line.contains("not measured") && !line.contains("yes"), "{line}");
+    }
+}

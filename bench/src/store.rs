@@ -12,7 +12,7 @@ use crate::{
     report::Report,
     rows::{ROWS, Row},
 };
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         only => ROWS.iter().filter(|row| only.iter().any(|wanted| wanted.id == row.id)).collect(),
     };
     let peers = match options.peers.as_slice() {
-        [] => Peer::value_variants().to_vec(),
+        [] => Peer::all(),
         chosen => chosen.to_vec(),
     };
     let facts = machine::facts(&options.dir);

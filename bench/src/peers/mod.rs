@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use std::path::Path;
 
 mod fjall;
-#[cfg(feature = "koru")]
+#[cfg_attr(not(feature = "koru"), path = "koru_absent.rs")]
 mod koru;
 mod lmdb;
 mod redb;
@@ -17,7 +17,6 @@ mod sqlite;
 /// A store that is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 pub(crate) enum Peer {
-    #[cfg(feature = "koru")]
     Koru,
     Sqlite,
     Redb,
@@ -47,8 +46,8 @@ pub(crate) enum Found<'a> {
     /// The JSON text.
     Text(&'a [u8]),
     /// The decoded document.
-    #[cfg(feature = "koru")]
-    Decoded(&'a koru_delta::Value),
+    #[cfg_attr(not(feature = "koru"), expect(dead_code, reason = "only koru hands out decoded documents"))]
+    Decoded(&'a koru::Value),
 }
 
 /// A store of documents by key.
@@ -84,10 +83,14 @@ pub(crate) trait VersionStore {
 }
 
 impl Peer {
+    /// Every store of this build.
+    pub(crate) fn all() -> Vec<Peer> {
+        Peer::value_variants().iter().copied().filter(|peer| cfg!(feature = "koru") || !peer.is_koru()).collect()
+    }
+
     /// The name in the table and on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            #[cfg(feature = "koru")]
             Peer::Koru => "koru",
             Peer::Sqlite => "sqlite",
             Peer::Redb => "redb",
@@ -98,13 +101,12 @@ impl Peer {
 
     /// Whether this is the store that the others are peers of.
     pub(crate) fn is_koru(self) -> bool {
-        self.name() == "koru"
+        self == Peer::Koru
     }
 
     /// What to call this store and its version.
     pub(crate) fn description(self) -> String {
         match self {
-            #[cfg(feature = "koru")]
             Peer::Koru => format!("koru-delta {}", crate::machine::locked_version("koru-delta")),
             Peer::Sqlite => {
                 format!("SQLite {} (rusqlite {})", rusqlite::version(), crate::machine::locked_version("rusqlite"))
@@ -123,7 +125,6 @@ impl Peer {
     pub(crate) fn open(self, path: &Path, settings: Settings) -> Result<Box<dyn Store>> {
         std::fs::create_dir_all(path)?;
         match self {
-            #[cfg(feature = "koru")]
             Peer::Koru => koru::open(path, settings),
             Peer::Sqlite => sqlite::open(path, settings),
             Peer::Redb => redb::open(path, settings),
@@ -137,7 +138,6 @@ impl Peer {
     pub(crate) fn open_versions(self, path: &Path, settings: Settings) -> Result<Option<Box<dyn VersionStore>>> {
         std::fs::create_dir_all(path)?;
         match self {
-            #[cfg(feature = "koru")]
             Peer::Koru => koru::open_versions(path, settings).map(Some),
             Peer::Sqlite => sqlite::open_versions(path, settings).map(Some),
             Peer::Redb | Peer::Fjall | Peer::Lmdb => Ok(None),
