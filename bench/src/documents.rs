@@ -29,7 +29,7 @@ pub(crate) struct Record {
     balance: f64,
     active: bool,
     tags: [&'static str; 2],
-    address: Address,
+    home: Address,
     logins: u64,
     revision: u32,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Record {
 struct Address {
     street: String,
     city: &'static str,
-    postcode: String,
+    zip: String,
 }
 
 /// A record with the key and the JSON text under which peers keep it.
@@ -77,17 +77,17 @@ pub(crate) fn document(number: u64, revision: u32) -> serde_json::Result<Documen
     let record = Record {
         id: number,
         name: format!("{given} {family}"),
-        email: format!("{}.{}{number}@example.org", given.to_lowercase(), family.to_lowercase()),
+        email: format!("{}.{}{number}@mail.org", given.to_lowercase(), family.to_lowercase()),
         age: 18 + (person >> 16) as u8 % 70,
         balance: (state % 1_000_000) as f64 / 100.0,
         active: state & (1 << 40) == 0,
         tags: [pick(&TAGS, person >> 24), pick(&TAGS, person >> 32)],
-        address: Address {
+        home: Address {
             street: format!("{} {}", 1 + (person >> 40) % 199, pick(&STREETS, person >> 48)),
             city: pick(&CITIES, person >> 52),
-            postcode: format!("{:05}", (person >> 20) % 100_000),
+            zip: format!("{:05}", (person >> 20) % 100_000),
         },
-        logins: state >> 44,
+        logins: state >> 52,
         revision,
     };
     let json = serde_json::to_vec(&record)?;

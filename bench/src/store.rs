@@ -17,6 +17,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// What to measure.
@@ -216,6 +217,7 @@ impl Comparison<'_> {
             order.phase,
             if after_kill { " after a kill" } else { "" }
         );
+        settle()?;
         let sample = match child::send(order) {
             Ok(mut sample) => {
                 if let Some(json_bytes) = sample.remove("json_bytes") {
@@ -234,6 +236,12 @@ impl Comparison<'_> {
         self.samples.entry((order.phase, after_kill, order.peer)).or_default().push(sample);
         Ok(())
     }
+}
+
+/// Has the system write out what earlier phases left to it, so that the syncs of the next one do not wait for that.
+fn settle() -> Result<()> {
+    let status = Command::new("sync").status()?;
+    if status.success() { Ok(()) } else { Err(format!("the command `sync` failed: {status}").into()) }
 }
 
 fn remove(path: &Path) -> Result<()> {
