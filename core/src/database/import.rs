@@ -4,13 +4,13 @@ use super::{Database, ready};
 use crate::{
     ActorId, Error, Result, Timestamp, Value, VersionId,
     engine::{
-        Draft, DraftChange, Encoded, Origin, check_count, check_key, check_own_collection,
-        model::{CommitInfo, Expected},
+        Draft, DraftChange, Encoded, Origin, check_count, check_key, check_own_collection, model::CommitInfo,
+        sort_changes,
     },
     limits,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// The collection that remembers how far each import has come.
 const IMPORTS: &str = "$imports";
@@ -45,7 +45,7 @@ pub struct Import {
     actor: ActorId,
     state: Option<Value>,
     /// The last version that this import wrote of a document.
-    last: HashMap<(String, String), Option<VersionId>>,
+    last: HashMap<(Arc<str>, String), Option<VersionId>>,
     last_timestamp: Option<Timestamp>,
 }
 
@@ -101,14 +101,12 @@ impl Import {
             check_count(drafted.len() + 1)?;
             let place = || format!("{}/{}", change.collection, change.key);
             let value = change.value.as_ref().map(Encoded::new).transpose().map_err(|e| e.context(&place()))?;
-            drafted.push(draft(change.collection, change.key, value));
+            drafted.push(DraftChange::new(change.collection.into(), change.key, value));
         }
         let progress = Progress { actor: self.actor.to_string(), state: state.clone() };
-        drafted.push(draft(IMPORTS.into(), self.name.clone(), Some(Encoded::new(&progress)?)));
-        // The last of equal documents comes first after this, and is the one that is kept.
-        drafted.reverse();
-        drafted.sort_by(|a, b| (&a.collection, &a.key).cmp(&(&b.collection, &b.key)));
-        drafted.dedup_by(|later, first| (&later.collection, &later.key) == (&first.collection, &first.key));
+        let value = Some(Encoded::new(&progress)?);
+        drafted.push(DraftChange::new(IMPORTS.into(), self.name.as_str(), value));
+        sort_changes(&mut drafted);
 
         inner.relieve()?;
         let appended = {
@@ -130,7 +128,7 @@ impl Import {
             }
             let places: Vec<_> =
                 kept.iter().map(|c| (c.collection.clone(), c.key.clone(), c.value.is_some())).collect();
-            let documents: Vec<_> = places.iter().map(|(c, k, _)| crate::engine::document_key(c, k)).collect();
+            let documents: Vec<_> = kept.iter().map(|c| c.name.clone()).collect();
             let origin = Origin::Import { actor: self.actor, timestamp: Timestamp::from_millis(time_ms), parents };
             let appended = inner.append(Draft { origin, info, changes: kept, token: None })?;
             ready(inner.engine.mark_conflicts(&documents))?;
@@ -151,8 +149,4 @@ impl Import {
     pub fn last_timestamp(&self) -> Option<Timestamp> {
         self.last_timestamp
     }
-}
-
-fn draft(collection: String, key: String, value: Option<Encoded>) -> DraftChange {
-    DraftChange { collection, key, value, expires_at: None, expected: Expected::Any }
 }

@@ -26,14 +26,13 @@ mod verify;
 pub(crate) use changes::Scope;
 pub(crate) use commit::Appended;
 pub(crate) use draft::{
-    Draft, DraftChange, Encoded, Origin, check_collection, check_count, check_key, check_own_collection,
+    Draft, DraftChange, Encoded, Origin, check_collection, check_count, check_key, check_own_collection, sort_changes,
 };
 pub use feed::Event;
 pub(crate) use feed::{Feed, FeedFilter};
 pub(crate) use flush::Outcome;
 pub(crate) use history::LogScan;
 pub use info::{Info, Stats};
-pub(crate) use key::document as document_key;
 pub use lineage::{Direction, Lineage, LineageEdge};
 pub use moment::Tag;
 pub(crate) use scan::{DiffScan, Scan, VersionScan};

@@ -59,8 +59,8 @@ impl<S: AsyncStorage> Engine<S> {
                 frame: replayed.frame,
                 records_offset: replayed.frame.offset + records_at,
             };
-            let payloads = header.changes.iter().map(|_| None);
-            enter(&memtable, header, &replayed.id, placed, foreign, payloads);
+            let documents = header.changes.iter().map(|c| (key::document(&c.collection, &c.key), None));
+            enter(&memtable, header, &replayed.id, placed, foreign, documents);
             if foreign {
                 foreign_documents.extend(changed_documents(header));
             }

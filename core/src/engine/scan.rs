@@ -296,8 +296,7 @@ impl<S: AsyncStorage> Engine<S> {
             None => view.first_key(&document),
             Some(version) => {
                 let commit = self.commit(version).await?;
-                let mut from = document.clone();
-                key::write_stamp(&mut from, commit.timestamp, key::short(version.actor));
+                let mut from = key::version(&document, commit.timestamp, key::short(version.actor));
                 // The next key behind the version itself.
                 from.push(0);
                 from
