@@ -199,7 +199,7 @@ impl<S: AsyncStorage> Engine<S> {
         let values = draft.changes.iter().filter_map(|c| c.value.as_ref());
         let values_bytes = values.clone().map(|v| v.bytes.len() as u64 + RECORD_OVERHEAD).sum();
         let before = writer.log.end();
-        let placed = writer.log.append(&header, &id, values.map(|v| &*v.bytes), values_bytes);
+        let placed = writer.log.append(&header, &id, values.map(|v| &*v.bytes), values_bytes)?;
         let after = writer.log.end();
         let bytes = u64::from(placed.frame.bytes);
         let state = ActorState { counter: header.version.counter, id, timestamp: header.timestamp };

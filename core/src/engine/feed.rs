@@ -159,7 +159,7 @@ fn event_of(filter: &FeedFilter, replayed: &crate::log::recovery::Replayed<'_>) 
         let value = replayed.commit.value(offset, change.value_bytes)?;
         documents.push(value.map(|value| {
             Document(Arc::new(DocumentInner {
-                name: super::key::document(&change.collection, &change.key).into(),
+                name: super::key::document(&change.collection, &change.key).as_slice().into(),
                 sequence: replayed.sequence,
                 timestamp: header.timestamp,
                 version: header.version,

@@ -55,6 +55,11 @@ impl<S: AsyncStorage> Engine<S> {
         Outcome::Pending
     }
 
+    /// The last commit that was appended.
+    pub(crate) fn appended(&self) -> u64 {
+        self.end_of_log().sequence
+    }
+
     /// Whether something was written that no sync has covered.
     pub(crate) fn has_unsynced(&self) -> bool {
         self.medium.lock().as_ref().is_some_and(|medium| medium.dirty)

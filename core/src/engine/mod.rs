@@ -35,6 +35,7 @@ pub(crate) use history::LogScan;
 pub use info::{Info, Stats};
 pub use lineage::{Direction, Lineage, LineageEdge};
 pub use moment::Tag;
+pub(crate) use read::LastVersion;
 pub(crate) use scan::{DiffScan, Scan, VersionScan};
 pub use scan::{KeyRange, Order};
 pub(crate) use state::View;

@@ -18,6 +18,13 @@ use crate::{
 use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, Ordering};
 
+/// The newest version that an actor wrote of a document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastVersion {
+    pub(crate) version: VersionId,
+    pub(crate) deleted: bool,
+}
+
 impl<S: AsyncStorage> Engine<S> {
     /// The document as it is now, if it is cached; `None` if the index has to be asked.
     pub(crate) fn get_cached(&self, collection: &str, key: &str) -> Option<Result<Option<Document>>> {
@@ -98,7 +105,7 @@ impl<S: AsyncStorage> Engine<S> {
         }
         let encoded = self.read_value(version.record, version.payload.clone()).await?;
         Ok(Some(Document(Arc::new(DocumentInner {
-            name: key::document(collection, key).into(),
+            name: key::document(collection, key).as_slice().into(),
             sequence: self.published(),
             timestamp: version.timestamp,
             version: version.id,
@@ -114,7 +121,7 @@ impl<S: AsyncStorage> Engine<S> {
     pub(crate) fn pending_document(&self, change: &super::DraftChange) -> Option<Document> {
         let value = change.value.as_ref().filter(|_| !is_expired(change.expires_at, self.host.now_ms()))?;
         Some(Document(Arc::new(DocumentInner {
-            name: key::document(&change.collection, &change.key).into(),
+            name: key::document(&change.collection, &change.key).as_slice().into(),
             sequence: u64::MAX,
             timestamp: crate::clock::Timestamp::MAX,
             version: VersionId { actor: self.actor, counter: 0 },
@@ -126,17 +133,17 @@ impl<S: AsyncStorage> Engine<S> {
         })))
     }
 
-    /// The newest version of a document that an actor wrote; `None` if there is none or it is a deletion.
+    /// The newest version of a document that an actor wrote.
     pub(crate) async fn newest_by(
         &self,
         collection: &str,
         key: &str,
         actor: crate::id::ActorId,
-    ) -> Result<Option<VersionId>> {
+    ) -> Result<Option<LastVersion>> {
         let mut versions = self.versions(self.writer_view(), collection, key, None).await?;
         while let Some(version) = versions.next(self).await? {
             if version.id.actor == actor {
-                return Ok((!version.deleted).then_some(version.id));
+                return Ok(Some(LastVersion { version: version.id, deleted: version.deleted }));
             }
         }
         Ok(None)

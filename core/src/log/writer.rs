@@ -11,13 +11,16 @@ use super::{
 };
 use crate::{
     bug::{self, Bug},
-    codec::commit::{Form, Header},
-    error::{ErrorCode, Result},
+    codec::{
+        commit::{Form, Header},
+        varint,
+    },
+    error::{Error, ErrorCode, Result},
     id::{ActorId, CommitId, DatabaseId},
     limits,
     storage::{AsyncStorage, FileName},
 };
-use alloc::{vec, vec::Vec};
+use alloc::{format, vec, vec::Vec};
 
 /// Batches up to this size are worth writing zeros ahead for: larger ones would only write their bytes twice.
 const SMALL_BATCH_BYTES: usize = 64 << 10;
@@ -83,16 +86,24 @@ impl LogWriter {
     }
 
     /// Lays out one commit behind the last one. `values` are the encoded values of the changes that have one.
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED` if it does not fit into one frame; then nothing was laid out.
     pub(crate) fn append<'v>(
         &mut self,
         header: &Header<'_>,
         id: &CommitId,
         values: impl Iterator<Item = &'v [u8]>,
         values_bytes: u64,
-    ) -> Placed {
+    ) -> Result<Placed> {
         self.scratch.clear();
         header.encode(Form::Stored(self.actor), &mut self.scratch);
-        let frame_bytes = frame::frame_bytes(self.scratch.len() as u64 + values_bytes + 16);
+        let body_bytes = self.scratch.len() as u64 + values_bytes + varint::BYTES_MAX as u64;
+        if body_bytes > limits::COMMIT_BYTES_MAX as u64 {
+            let max = limits::COMMIT_BYTES_MAX;
+            return Err(Error::limit(format!("a commit of {body_bytes} bytes: at most {max} fit into one")));
+        }
+        let frame_bytes = frame::frame_bytes(body_bytes);
         if self.end.offset + frame_bytes > limits::SEGMENT_BYTES && self.end.offset > segment::HEADER_BYTES {
             self.begin_segment();
         }
@@ -129,11 +140,11 @@ impl LogWriter {
         self.end.offset += frame.frame_bytes();
         self.end.sequence = sequence;
         self.end.chain = extend(&self.end.chain, id);
-        Placed {
+        Ok(Placed {
             sequence,
             frame: Location { segment: self.end.segment, offset, bytes },
             records_offset: offset + (frame::HEADER_BYTES + records_at) as u64,
-        }
+        })
     }
 
     fn begin_segment(&mut self) {
