@@ -181,6 +181,7 @@ impl<S: AsyncStorage> Engine<S> {
     /// Stamps a prepared draft, lays it out behind the log and enters it into the index. Nothing is written yet.
     ///
     /// # Errors
+    /// `LIMIT_EXCEEDED` if it does not fit into one frame with everything that its header names, and
     /// `ABORTED` if something that the draft was prepared on top of has been taken back since.
     pub(crate) fn append(&self, prepared: Prepared) -> Result<Appended> {
         self.check_writable()?;
@@ -201,7 +202,7 @@ impl<S: AsyncStorage> Engine<S> {
         let values = draft.changes.iter().filter_map(|c| c.value.as_ref());
         let values_bytes = values.clone().map(|v| v.bytes.len() as u64 + RECORD_OVERHEAD).sum();
         let before = writer.log.end();
-        let placed = writer.log.append(&header, &id, values.map(|v| &*v.bytes), values_bytes);
+        let placed = writer.log.append(&header, &id, values.map(|v| &*v.bytes), values_bytes)?;
         let after = writer.log.end();
         let bytes = u64::from(placed.frame.bytes);
         let state = ActorState { counter: header.version.counter, id, timestamp: header.timestamp };

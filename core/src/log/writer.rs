@@ -11,8 +11,11 @@ use super::{
 };
 use crate::{
     bug::{self, Bug},
-    codec::commit::{Form, Header},
-    error::{ErrorCode, Result},
+    codec::{
+        commit::{Form, Header},
+        varint,
+    },
+    error::{Error, ErrorCode, Result},
     id::{ActorId, CommitId, DatabaseId},
     limits,
     storage::{AsyncStorage, FileName},
@@ -87,16 +90,27 @@ impl LogWriter {
     }
 
     /// Lays out one commit behind the last one. `values` are the encoded values of the changes that have one.
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED` for a commit that no reader would accept as one frame. Nothing is laid out then.
     pub(crate) fn append<'v>(
         &mut self,
         header: &Header<'_>,
         id: &CommitId,
         values: impl Iterator<Item = &'v [u8]>,
         values_bytes: u64,
-    ) -> Placed {
+    ) -> Result<Placed> {
         self.scratch.clear();
         header.encode(Form::Stored(self.actor), &mut self.scratch);
-        let frame_bytes = frame::frame_bytes(self.scratch.len() as u64 + values_bytes + 16);
+        let length_bytes = varint::BYTES_MAX as u64;
+        let body_bytes = self.scratch.len() as u64 + length_bytes + values_bytes;
+        if body_bytes > limits::COMMIT_BYTES_MAX as u64 {
+            let (changes, max) = (header.changes.len(), limits::COMMIT_BYTES_MAX);
+            return Err(Error::limit(alloc::format!(
+                "a commit of {changes} changes takes {body_bytes} bytes of log: at most {max} bytes fit into one"
+            )));
+        }
+        let frame_bytes = frame::frame_bytes(body_bytes);
         if self.end.offset + frame_bytes > limits::SEGMENT_BYTES && self.end.offset > segment::HEADER_BYTES {
             self.begin_segment();
         }
@@ -133,11 +147,11 @@ impl LogWriter {
         self.end.offset += frame.frame_bytes();
         self.end.sequence = sequence;
         self.end.chain = extend(&self.end.chain, id);
-        Placed {
+        Ok(Placed {
             sequence,
             frame: Location { segment: self.end.segment, offset, bytes },
             records_offset: offset + (frame::HEADER_BYTES + records_at) as u64,
-        }
+        })
     }
 
     fn begin_segment(&mut self) {
@@ -280,4 +294,33 @@ async fn fill_ahead<S: AsyncStorage>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::Timestamp, id::VersionId};
+
+    #[test]
+    fn a_commit_that_no_reader_would_accept_is_refused_before_it_is_laid_out() {
+        let actor = ActorId([1; 16]);
+        let header = Header {
+            version: VersionId { actor, counter: 1 },
+            timestamp: Timestamp::from_millis(0),
+            dependencies: Vec::new(),
+            author: None,
+            message: None,
+            token: None,
+            causes: Vec::new(),
+            changes: Vec::new(),
+        };
+        let mut log = LogWriter::new(DatabaseId([2; 16]), actor, BEGIN);
+        let max = limits::COMMIT_BYTES_MAX as u64;
+        let refused = log.append(&header, &header.id(), core::iter::empty(), max).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::LimitExceeded);
+        assert_eq!(log.end(), BEGIN);
+        assert!(log.take().is_none());
+        log.append(&header, &header.id(), core::iter::empty(), 0).unwrap();
+        assert_eq!(log.end().sequence, 1);
+    }
 }
