@@ -179,6 +179,7 @@ impl<S: AsyncStorage> Engine<S> {
     /// Stamps a prepared draft, lays it out behind the log and enters it into the index. Nothing is written yet.
     ///
     /// # Errors
+    /// `LIMIT_EXCEEDED` if it does not fit into one frame with everything that its header names, and
     /// `ABORTED` if something that the draft was prepared on top of has been taken back since.
     pub(crate) fn append(&self, prepared: Prepared) -> Result<Appended> {
         self.check_writable()?;

@@ -20,7 +20,7 @@ use crate::{
     limits,
     storage::{AsyncStorage, FileName},
 };
-use alloc::{format, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 
 /// Batches up to this size are worth writing zeros ahead for: larger ones would only write their bytes twice.
 const SMALL_BATCH_BYTES: usize = 64 << 10;
@@ -81,6 +81,10 @@ impl LogWriter {
         self.end
     }
 
+    pub(crate) fn durable(&self) -> u64 {
+        self.durable
+    }
+
     pub(crate) fn set_durable(&mut self, sequence: u64) {
         self.durable = self.durable.max(sequence);
     }
@@ -88,7 +92,7 @@ impl LogWriter {
     /// Lays out one commit behind the last one. `values` are the encoded values of the changes that have one.
     ///
     /// # Errors
-    /// `LIMIT_EXCEEDED` if it does not fit into one frame; then nothing was laid out.
+    /// `LIMIT_EXCEEDED` for a commit that no reader would accept as one frame. Nothing is laid out then.
     pub(crate) fn append<'v>(
         &mut self,
         header: &Header<'_>,
@@ -98,10 +102,13 @@ impl LogWriter {
     ) -> Result<Placed> {
         self.scratch.clear();
         header.encode(Form::Stored(self.actor), &mut self.scratch);
-        let body_bytes = self.scratch.len() as u64 + values_bytes + varint::BYTES_MAX as u64;
+        let length_bytes = varint::BYTES_MAX as u64;
+        let body_bytes = self.scratch.len() as u64 + length_bytes + values_bytes;
         if body_bytes > limits::COMMIT_BYTES_MAX as u64 {
-            let max = limits::COMMIT_BYTES_MAX;
-            return Err(Error::limit(format!("a commit of {body_bytes} bytes: at most {max} fit into one")));
+            let (changes, max) = (header.changes.len(), limits::COMMIT_BYTES_MAX);
+            return Err(Error::limit(alloc::format!(
+                "a commit of {changes} changes takes {body_bytes} bytes of log: at most {max} bytes fit into one"
+            )));
         }
         let frame_bytes = frame::frame_bytes(body_bytes);
         if self.end.offset + frame_bytes > limits::SEGMENT_BYTES && self.end.offset > segment::HEADER_BYTES {
@@ -287,4 +294,33 @@ async fn fill_ahead<S: AsyncStorage>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::Timestamp, id::VersionId};
+
+    #[test]
+    fn a_commit_that_no_reader_would_accept_is_refused_before_it_is_laid_out() {
+        let actor = ActorId([1; 16]);
+        let header = Header {
+            version: VersionId { actor, counter: 1 },
+            timestamp: Timestamp::from_millis(0),
+            dependencies: Vec::new(),
+            author: None,
+            message: None,
+            token: None,
+            causes: Vec::new(),
+            changes: Vec::new(),
+        };
+        let mut log = LogWriter::new(DatabaseId([2; 16]), actor, BEGIN);
+        let max = limits::COMMIT_BYTES_MAX as u64;
+        let refused = log.append(&header, &header.id(), core::iter::empty(), max).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::LimitExceeded);
+        assert_eq!(log.end(), BEGIN);
+        assert!(log.take().is_none());
+        log.append(&header, &header.id(), core::iter::empty(), 0).unwrap();
+        assert_eq!(log.end().sequence, 1);
+    }
 }
