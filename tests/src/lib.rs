@@ -3,3 +3,4 @@
 pub mod contract;
 pub mod disk;
 pub mod random;
+pub mod writing;

@@ -169,8 +169,9 @@ impl Options {
             maintenance: Maintainer::default(),
             watchers: Default::default(),
         });
+        let database = Database(Arc::new(super::Handle(inner.clone())));
         inner.start_maintenance()?;
-        Ok(Database(inner))
+        Ok(database)
     }
 }
 
