@@ -74,7 +74,7 @@ impl<S: AsyncStorage> Engine<S> {
         segments.extend(recovered.new_segments);
         let state = State { active: Arc::new(memtable), frozen: None, tables: tables.into() };
         let writer = Writer {
-            log: LogWriter::new(manifest.database, manifest.actor, end),
+            log: LogWriter::new(manifest.database, manifest.actor, end, options.segment_bytes),
             unnamed: recovered.actors.keys().copied().collect(),
             actors: recovered.actors,
             clock: recovered.clock,
@@ -95,7 +95,7 @@ impl<S: AsyncStorage> Engine<S> {
             state: RwLock::new(Arc::new(state)),
             actors: RwLock::new(actors),
             writer: Mutex::new(writer),
-            medium: Mutex::new(Some(Medium::new(recovered.filled))),
+            medium: Mutex::new(Some(Medium::new(recovered.filled, options.segment_bytes))),
             segments: RwLock::new(segments),
             files: Mutex::new(Files { root, manifest, retired: Vec::new(), frozen_at: None, merge: None }),
             documents: super::cache::Pool::new(),

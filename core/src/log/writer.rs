@@ -22,9 +22,6 @@ use alloc::{vec, vec::Vec};
 /// Batches up to this size are worth writing zeros ahead for: larger ones would only write their bytes twice.
 const SMALL_BATCH_BYTES: usize = 64 << 10;
 
-/// Small batches after which zeros are written ahead: a process that writes a few documents and ends does not need them.
-const SMALL_BATCHES_MIN: u32 = 64;
-
 /// Bytes for one segment, in order.
 #[derive(Debug)]
 struct Run {
@@ -56,6 +53,7 @@ pub(crate) struct LogWriter {
     database: DatabaseId,
     actor: ActorId,
     salt: Salt,
+    segment_bytes: u64,
     end: Position,
     runs: Vec<Run>,
     /// The last sequence known to be durable.
@@ -68,10 +66,20 @@ pub(crate) const BEGIN: Position =
     Position { segment: 1, offset: segment::HEADER_BYTES, sequence: 0, chain: CHAIN_START };
 
 impl LogWriter {
-    /// A writer that goes on at `end`, everything before which is durable.
-    pub(crate) fn new(database: DatabaseId, actor: ActorId, end: Position) -> Self {
+    /// A writer that goes on at `end`, everything before which is durable, and begins a segment where one would pass
+    /// `segment_bytes`.
+    pub(crate) fn new(database: DatabaseId, actor: ActorId, end: Position, segment_bytes: u64) -> Self {
         let salt = Salt::new(database, end.segment);
-        LogWriter { database, actor, salt, end, runs: Vec::new(), durable: end.sequence, scratch: Vec::new() }
+        LogWriter {
+            database,
+            actor,
+            salt,
+            segment_bytes,
+            end,
+            runs: Vec::new(),
+            durable: end.sequence,
+            scratch: Vec::new(),
+        }
     }
 
     pub(crate) fn end(&self) -> Position {
@@ -97,7 +105,7 @@ impl LogWriter {
         self.scratch.clear();
         header.encode(Form::Stored(self.actor), &mut self.scratch);
         let frame_bytes = frame::frame_bytes(self.scratch.len() as u64 + values_bytes + 16);
-        if self.end.offset + frame_bytes > limits::SEGMENT_BYTES && self.end.offset > segment::HEADER_BYTES {
+        if self.end.offset + frame_bytes > self.segment_bytes && self.end.offset > segment::HEADER_BYTES {
             self.begin_segment();
         }
         let run = match self.runs.last_mut() {
@@ -178,14 +186,15 @@ impl LogWriter {
 pub(crate) struct Medium {
     /// Zeros reach up to here in the last segment.
     pub(crate) filled: u64,
-    small_batches: u32,
+    small_batches: u64,
+    segment_bytes: u64,
     /// Bytes written since the last sync.
     pub(crate) dirty: bool,
 }
 
 impl Medium {
-    pub(crate) fn new(filled: u64) -> Self {
-        Medium { filled, small_batches: 0, dirty: false }
+    pub(crate) fn new(filled: u64, segment_bytes: u64) -> Self {
+        Medium { filled, small_batches: 0, segment_bytes, dirty: false }
     }
 }
 
@@ -267,10 +276,11 @@ async fn fill_ahead<S: AsyncStorage>(
         return Ok(());
     }
     medium.small_batches = medium.small_batches.saturating_add(1);
-    if medium.small_batches < SMALL_BATCHES_MIN {
+    // A process that writes a few documents and ends does not need them: 64 small batches in a segment of 64 MiB.
+    if medium.small_batches < medium.segment_bytes / limits::PREALLOCATE_BYTES {
         return Ok(());
     }
-    let to = (end + limits::PREALLOCATE_BYTES).min(limits::SEGMENT_BYTES);
+    let to = (end + limits::PREALLOCATE_BYTES).min(medium.segment_bytes);
     if to > end {
         match storage.write_at(file, end, &vec![0; (to - end) as usize]).await {
             Ok(()) => medium.filled = to,
