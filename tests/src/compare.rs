@@ -184,7 +184,8 @@ pub fn compare_view(what: &str, snapshot: &Snapshot, model: &Model, view: &View,
             for place in 0..count {
                 let place = if order == Order::Ascending { place } else { count - 1 - place };
                 let (key, seen) = &expected[place];
-                let row = asked(&what, scan.next().transpose())?.ok_or_else(|| format!("{what} ends before {key:?}"))?;
+                let row =
+                    asked(&what, scan.next().transpose())?.ok_or_else(|| format!("{what} ends before {key:?}"))?;
                 same(&what, (&*row.key, of_document(&row.document)?), (key, of_seen(seen)))?;
             }
             same(&format!("{what}, its end"), scan.next().map(|r| r.map(|row| row.key).map_err(|_| ())), None)?;
@@ -233,8 +234,9 @@ fn compare_tags(db: &Database, model: &Model, now: &View) -> Difference {
         .map(|t| (&*t.name, (t.timestamp, t.commits.iter().map(|v| (v.actor, v.counter)).collect::<BTreeMap<_, _>>())))
         .collect();
     let live = model.live(now).into_iter().filter(|((collection, _), _)| *collection == "$tags");
-    let wanted: BTreeMap<_, _> =
-        live.filter_map(|((_, name), seen)| tag_view(&seen).map(|v| (name, (v.until, v.cut.unwrap_or_default())))).collect();
+    let wanted: BTreeMap<_, _> = live
+        .filter_map(|((_, name), seen)| tag_view(&seen).map(|v| (name, (v.until, v.cut.unwrap_or_default()))))
+        .collect();
     same("the tags", told, wanted)
 }
 

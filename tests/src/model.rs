@@ -277,8 +277,7 @@ impl Model {
     /// The documents of a range of a collection that a view shows, in key order.
     pub fn scan(&self, view: &View, collection: &str, range: &KeyRange) -> Vec<(&str, Seen<'_>)> {
         let (lower, upper) = (range.lower.as_ref().map(String::as_str), range.upper.as_ref().map(String::as_str));
-        let wanted =
-            |key: &str| key.starts_with(&*range.prefix) && RangeBounds::<str>::contains(&(lower, upper), key);
+        let wanted = |key: &str| key.starts_with(&*range.prefix) && RangeBounds::<str>::contains(&(lower, upper), key);
         let live = self.live(view).into_iter();
         live.filter(|((name, key), _)| *name == collection && wanted(key)).map(|((_, key), seen)| (key, seen)).collect()
     }

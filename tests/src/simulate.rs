@@ -15,9 +15,23 @@ use crate::workload::is_of_the_disk;
 use koru_delta::storage::Storage;
 use koru_delta::{ActorId, Database, Durability, Error, ErrorCode, Maintenance, Options, Snapshot, VersionId};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What was promised and did not hold, in words.
 pub type Violation = String;
+
+/// Tells on standard error what every run does from now on: for the replay of one seed.
+pub fn tell() {
+    TELL.store(true, Ordering::Relaxed);
+}
+
+static TELL: AtomicBool = AtomicBool::new(false);
+
+fn told(what: impl FnOnce() -> String) {
+    if TELL.load(Ordering::Relaxed) {
+        eprintln!("{}", what());
+    }
+}
 
 /// What a run ended with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,8 +147,16 @@ impl Simulation {
         self.db.clone().expect("operations run on an open database")
     }
 
+    pub(crate) fn tell(&self, what: &str) {
+        told(|| format!("  {what}"));
+    }
+
     pub(crate) fn is_down(&self) -> bool {
         self.down
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.disk.is_stopped()
     }
 
     pub(crate) fn has_fault(&self) -> bool {
@@ -150,6 +172,7 @@ impl Simulation {
     fn round(&mut self) -> Result<(), Violation> {
         let mut operations = 1 + self.random.below(24);
         let kind = self.random.below(20);
+        told(|| format!("round {kind}, {} commits, {} durable", self.model.len(), self.durable));
         match kind {
             0 => {
                 let call = Call::ALL[self.random.index(Call::ALL.len())];
@@ -209,6 +232,7 @@ impl Simulation {
         commit: Option<Commit>,
         result: koru_delta::Result<Option<VersionId>>,
     ) -> Result<(), Violation> {
+        told(|| format!("  {what}: {result:?}"));
         let version = match result {
             Ok(version) => version,
             Err(e) => return self.failed(what, e, commit),
@@ -229,6 +253,7 @@ impl Simulation {
 
     /// Takes note of a call that failed: whether a fault explains it, and whether the database goes on.
     pub(crate) fn failed(&mut self, what: &str, e: Error, commit: Option<Commit>) -> Result<(), Violation> {
+        told(|| format!("  {what} failed: {e}; stopped: {}", self.disk.is_stopped()));
         if self.disk.is_stopped() {
             self.down = true;
             self.in_flight = commit;
@@ -242,7 +267,10 @@ impl Simulation {
         self.disk.set_capacity(1 << 30);
         let published = asked("info", self.db().info())?.commits;
         if published != self.model.len() as u64 {
-            return Err(format!("{what} failed ({e}), and yet there are {published} commits, not {}", self.model.len()));
+            return Err(format!(
+                "{what} failed ({e}), and yet there are {published} commits, not {}",
+                self.model.len()
+            ));
         }
         match self.db().sync() {
             Ok(()) => {
@@ -268,7 +296,13 @@ impl Simulation {
         if !self.disk.is_stopped() && self.random.chance(1, 2) {
             let now = self.now();
             let mut random = self.random.fork();
-            compare_view("after an error", &asked("a snapshot", self.db().snapshot())?, &self.model, &now, &mut random)?;
+            compare_view(
+                "after an error",
+                &asked("a snapshot", self.db().snapshot())?,
+                &self.model,
+                &now,
+                &mut random,
+            )?;
         }
         Ok(())
     }
@@ -309,6 +343,7 @@ impl Simulation {
         self.end_process();
         self.disk = before;
         if self.random.chance(1, 5) {
+            told(|| "kill".into());
             self.figures.kills += 1;
             self.disk = self.disk.kill();
             return self.count_crash(self.model.len());
@@ -316,6 +351,7 @@ impl Simulation {
         for _ in 0..self.random.below(3) {
             self.other_outcome()?;
         }
+        told(|| "power cut".into());
         self.figures.power_cuts += 1;
         self.disk = self.disk.crash(Crash::Any);
         self.count_crash(self.durable)
@@ -329,6 +365,7 @@ impl Simulation {
 
     /// Another way the same power cut could have ended: opened and compared, and left.
     fn other_outcome(&mut self) -> Result<(), Violation> {
+        told(|| "another outcome".into());
         let disk = self.disk.crash(Crash::Any);
         self.figures.crashes += 1;
         self.figures.power_cuts += 1;
@@ -366,6 +403,7 @@ impl Simulation {
         let before = self.disk.fork();
         self.end_process();
         self.disk = before;
+        told(|| "reopening without a crash".into());
         self.figures.reopened_poisoned += 1;
         self.recover(self.model.len())
     }
@@ -388,6 +426,7 @@ impl Simulation {
             match self.options.clone().open_storage(storage) {
                 Ok(db) => break db,
                 Err(_) if self.disk.is_stopped() => {
+                    told(|| "crash in opening".into());
                     self.figures.crashes += 1;
                     self.figures.crashes_in_recovery += 1;
                     if self.random.chance(1, 3) {
@@ -400,7 +439,10 @@ impl Simulation {
                     }
                     self.note_disk();
                 }
-                Err(e) if self.fault && is_of_the_disk(&e) => self.figures.errors_in_opening += 1,
+                Err(e) if self.fault && is_of_the_disk(&e) => {
+                    told(|| format!("error in opening: {e}"));
+                    self.figures.errors_in_opening += 1;
+                }
                 Err(e) => return Err(format!("the database cannot be opened: {e}")),
             }
             self.disk.clear_faults();
@@ -416,6 +458,7 @@ impl Simulation {
         self.figures.unsynced_lost += self.model.len().saturating_sub(survivors.len()) as u64;
         self.model = survivors;
         let info = asked("info", db.info())?;
+        told(|| format!("opened: {info:?}"));
         if !self.model.is_empty() && self.durable > 0 && self.actor != info.actor {
             return Err("the database writes as another actor than before".into());
         }
@@ -454,7 +497,10 @@ impl Simulation {
         let stats = self.db().stats();
         self.figures.checkpoints += stats.checkpoints;
         self.figures.merges += stats.merges;
-        asked("closing", self.db().close())?;
+        match self.db().close() {
+            Err(_) if self.disk.is_stopped() => return self.crash(),
+            closed => asked("closing", closed)?,
+        }
         self.db = None;
         self.down = true;
         self.note_durable();

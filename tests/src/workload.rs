@@ -93,7 +93,7 @@ impl Simulation {
         }
         let now = self.now();
         match compare_get(&self.db(), &self.model, &now, &draft.collection, &draft.key) {
-            Err(e) if !self.has_fault() => Err(e),
+            Err(e) if !self.has_fault() && !self.is_stopped() => Err(e),
             _ => Ok(()),
         }
     }
@@ -336,6 +336,7 @@ impl Simulation {
     ) -> Done {
         match call(&self.db(), &mut self.random) {
             Ok(()) => {
+                self.tell(what);
                 if durable {
                     self.note_durable();
                 }

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
     };
     let began = Instant::now();
     if wanted.only {
+        koru_tests::simulate::tell();
         return match campaign::attempt(wanted.seed) {
             Ok(outcome) => {
                 println!("{}trace {:016x}", outcome.figures, outcome.trace);
