@@ -16,6 +16,7 @@ pub enum Bug {
     IgnoreBlockChecksum,
     SwapRootSlots,
     RootBeforeManifestSync,
+    RootUnsyncedAtOpen,
     TruncateOnCorruption,
     SkipChainCheck,
     ForgetTailTruncation,

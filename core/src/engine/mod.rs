@@ -77,6 +77,10 @@ pub(crate) struct EngineOptions {
     /// Whether a database is made where there is none.
     pub(crate) create: bool,
     pub(crate) cache_bytes: usize,
+    /// Size at which a log segment is closed.
+    pub(crate) segment_bytes: u64,
+    /// Log behind the last checkpoint at which the next one is due.
+    pub(crate) tail_bytes: u64,
 }
 
 /// An open database.

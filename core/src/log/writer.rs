@@ -25,9 +25,6 @@ use alloc::{vec, vec::Vec};
 /// Batches up to this size are worth writing zeros ahead for: larger ones would only write their bytes twice.
 const SMALL_BATCH_BYTES: usize = 64 << 10;
 
-/// Small batches after which zeros are written ahead: a process that writes a few documents and ends does not need them.
-const SMALL_BATCHES_MIN: u32 = 64;
-
 /// Bytes for one segment, in order.
 #[derive(Debug)]
 struct Run {
@@ -59,6 +56,7 @@ pub(crate) struct LogWriter {
     database: DatabaseId,
     actor: ActorId,
     salt: Salt,
+    segment_bytes: u64,
     end: Position,
     runs: Vec<Run>,
     /// The last sequence known to be durable.
@@ -71,18 +69,24 @@ pub(crate) const BEGIN: Position =
     Position { segment: 1, offset: segment::HEADER_BYTES, sequence: 0, chain: CHAIN_START };
 
 impl LogWriter {
-    /// A writer that goes on at `end`, everything before which is durable.
-    pub(crate) fn new(database: DatabaseId, actor: ActorId, end: Position) -> Self {
+    /// A writer that goes on at `end`, everything before which is durable, and begins a segment where one would pass
+    /// `segment_bytes`.
+    pub(crate) fn new(database: DatabaseId, actor: ActorId, end: Position, segment_bytes: u64) -> Self {
         let salt = Salt::new(database, end.segment);
-        LogWriter { database, actor, salt, end, runs: Vec::new(), durable: end.sequence, scratch: Vec::new() }
+        LogWriter {
+            database,
+            actor,
+            salt,
+            segment_bytes,
+            end,
+            runs: Vec::new(),
+            durable: end.sequence,
+            scratch: Vec::new(),
+        }
     }
 
     pub(crate) fn end(&self) -> Position {
         self.end
-    }
-
-    pub(crate) fn durable(&self) -> u64 {
-        self.durable
     }
 
     pub(crate) fn set_durable(&mut self, sequence: u64) {
@@ -111,7 +115,7 @@ impl LogWriter {
             )));
         }
         let frame_bytes = frame::frame_bytes(body_bytes);
-        if self.end.offset + frame_bytes > limits::SEGMENT_BYTES && self.end.offset > segment::HEADER_BYTES {
+        if self.end.offset + frame_bytes > self.segment_bytes && self.end.offset > segment::HEADER_BYTES {
             self.begin_segment();
         }
         let run = match self.runs.last_mut() {
@@ -192,14 +196,15 @@ impl LogWriter {
 pub(crate) struct Medium {
     /// Zeros reach up to here in the last segment.
     pub(crate) filled: u64,
-    small_batches: u32,
+    small_batches: u64,
+    segment_bytes: u64,
     /// Bytes written since the last sync.
     pub(crate) dirty: bool,
 }
 
 impl Medium {
-    pub(crate) fn new(filled: u64) -> Self {
-        Medium { filled, small_batches: 0, dirty: false }
+    pub(crate) fn new(filled: u64, segment_bytes: u64) -> Self {
+        Medium { filled, small_batches: 0, segment_bytes, dirty: false }
     }
 }
 
@@ -281,10 +286,11 @@ async fn fill_ahead<S: AsyncStorage>(
         return Ok(());
     }
     medium.small_batches = medium.small_batches.saturating_add(1);
-    if medium.small_batches < SMALL_BATCHES_MIN {
+    // A process that writes a few documents and ends does not need them: 64 small batches in a segment of 64 MiB.
+    if medium.small_batches < medium.segment_bytes / limits::PREALLOCATE_BYTES {
         return Ok(());
     }
-    let to = (end + limits::PREALLOCATE_BYTES).min(limits::SEGMENT_BYTES);
+    let to = (end + limits::PREALLOCATE_BYTES).min(medium.segment_bytes);
     if to > end {
         match storage.write_at(file, end, &vec![0; (to - end) as usize]).await {
             Ok(()) => medium.filled = to,
@@ -314,7 +320,7 @@ mod tests {
             causes: Vec::new(),
             changes: Vec::new(),
         };
-        let mut log = LogWriter::new(DatabaseId([2; 16]), actor, BEGIN);
+        let mut log = LogWriter::new(DatabaseId([2; 16]), actor, BEGIN, limits::SEGMENT_BYTES);
         let max = limits::COMMIT_BYTES_MAX as u64;
         let refused = log.append(&header, &header.id(), core::iter::empty(), max).unwrap_err();
         assert_eq!(refused.code(), ErrorCode::LimitExceeded);
