@@ -69,22 +69,18 @@ impl DraftChange {
         let hash = filter_hash(&name);
         DraftChange { collection, key, name, hash, value, expires_at: None, expected: Expected::Any }
     }
-
-    /// Ascending by collection and key, which is the order of the names but for keys with zero bytes.
-    pub(crate) fn order(&self, other: &DraftChange) -> core::cmp::Ordering {
-        (&*self.collection, &self.key).cmp(&(&*other.collection, &other.key))
-    }
 }
 
 /// Sorts changes, and of each document keeps the last one.
 pub(crate) fn sort_changes(changes: &mut Vec<DraftChange>) {
-    if changes.is_sorted_by(|a, b| a.order(b).is_lt()) {
+    // The order of the names is that of collection and key.
+    if changes.is_sorted_by(|a, b| a.name < b.name) {
         return;
     }
     // The last of equal documents comes first after this, and is the one that is kept.
     changes.reverse();
-    changes.sort_by(DraftChange::order);
-    changes.dedup_by(|later, first| later.order(first).is_eq());
+    changes.sort_by(|a, b| a.name.cmp(&b.name));
+    changes.dedup_by(|later, first| later.name == first.name);
 }
 
 /// Who writes.
