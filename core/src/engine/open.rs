@@ -7,6 +7,7 @@ use super::{
     state::State,
 };
 use crate::{
+    bug::{self, Bug},
     clock::Timestamp,
     error::{Error, ErrorCode, Result},
     host::Host,
@@ -36,11 +37,16 @@ impl<S: AsyncStorage> Engine<S> {
             let (given, min) = (options.cache_bytes, limits::CACHE_BYTES_MIN);
             return Err(Error::invalid(format!("a cache of {given} bytes: at least {min} are needed")));
         }
-        let root = match Root::read(&storage).await? {
-            Some(root) => root,
-            None => create(&storage, &*host, options).await?,
+        let (root, made) = match Root::read(&storage).await? {
+            Some(root) => (root, false),
+            None => (create(&storage, &*host, options).await?, true),
         };
         let manifest = Manifest::read(&storage, &root).await?;
+        if !options.read_only && !made && !bug::active(Bug::RootUnsyncedAtOpen) {
+            // Who wrote this slot may have been killed before its sync, or have seen that fail: were it lost later, the slot
+            // before it would count again, and what only that one names is removed below.
+            root.write(&storage).await?;
+        }
         let mut tables = Vec::with_capacity(manifest.tables.len());
         for table in manifest.tables.iter().rev() {
             let opened = Table::open(&storage, table.number, manifest.database, table.bytes).await;
