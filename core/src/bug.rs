@@ -20,6 +20,7 @@ pub enum Bug {
     TruncateOnCorruption,
     SkipChainCheck,
     ForgetTailTruncation,
+    RecoveryTrustsSync,
     CheckpointUnpublished,
     LoseFrozenMemtable,
     MergeDropsOldVersions,

@@ -3,6 +3,7 @@
 pub mod campaign;
 pub mod compare;
 pub mod contract;
+pub mod damage;
 pub mod disk;
 pub mod figures;
 pub mod host;
