@@ -2,5 +2,7 @@
 
 pub mod contract;
 pub mod disk;
+pub mod fuzz;
+pub mod mutate;
 pub mod random;
 pub mod writing;
