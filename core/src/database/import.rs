@@ -92,7 +92,10 @@ impl Import {
         let inner = &self.database.0;
         let ahead = time_ms.saturating_sub(inner.engine.now_ms());
         if ahead > limits::CLOCK_SKEW_MS_MAX {
-            return Err(Error::invalid(format!("the time of the commit is {ahead} ms ahead of the clock")));
+            return Err(Error::invalid(format!(
+                "the time of the commit is {ahead} ms ahead of the clock: at most {} ms are accepted",
+                limits::CLOCK_SKEW_MS_MAX
+            )));
         }
         let mut drafted = Vec::with_capacity(changes.len() + 1);
         for change in changes {

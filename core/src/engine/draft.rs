@@ -143,7 +143,7 @@ impl Draft {
 pub(crate) fn check_count(changes: usize) -> Result<()> {
     if changes > limits::COMMIT_CHANGES_MAX {
         let max = limits::COMMIT_CHANGES_MAX;
-        return Err(Error::limit(format!("more than {max} changes do not fit into one commit")));
+        return Err(Error::limit(format!("more than {max} changes do not fit into one commit: make several")));
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ impl<S: AsyncStorage> Engine<S> {
         let token = token.unwrap_or(published);
         if token > published {
             return Err(Error::invalid(format!(
-                "the resume token {token} is behind the end of the log, {published}: it is from another database"
+                "the resume token {token} is beyond the end of the log, {published}: it is from another database"
             )));
         }
         let from = self.segment_before(token).await?;

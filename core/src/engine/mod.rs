@@ -178,7 +178,7 @@ impl<S: AsyncStorage> Engine<S> {
     /// Fails once the database is closed.
     pub(crate) fn check_open(&self) -> Result<()> {
         if self.closed.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorCode::Closed, "the database is closed"));
+            return Err(Error::new(ErrorCode::Closed, "the database is closed: open it again"));
         }
         Ok(())
     }
@@ -187,7 +187,7 @@ impl<S: AsyncStorage> Engine<S> {
     pub(crate) fn check_writable(&self) -> Result<()> {
         self.check_open()?;
         if self.options.read_only {
-            return Err(Error::new(ErrorCode::ReadOnly, "the database was opened read-only"));
+            return Err(Error::new(ErrorCode::ReadOnly, "the database was opened read-only: open it for writing"));
         }
         if self.is_poisoned.load(Ordering::Acquire) {
             let why = self.poisoned.lock().clone().unwrap_or_default();
