@@ -1,6 +1,6 @@
 //! Seeded bugs: switches that each break one promise, so that the suites can show that they notice.
 //!
-//! Compiled in only with the feature `seeded-bugs`, which no release enables; without it [`active`] is `false` at
+//! Compiled in only with the feature `seeded-bugs`, which no release enables; without it `active` is `false` at
 //! compile time and every switch disappears.
 
 /// One way to break the engine, and the promise that it breaks.
@@ -16,9 +16,11 @@ pub enum Bug {
     IgnoreBlockChecksum,
     SwapRootSlots,
     RootBeforeManifestSync,
+    RootUnsyncedAtOpen,
     TruncateOnCorruption,
     SkipChainCheck,
     ForgetTailTruncation,
+    RecoveryTrustsSync,
     CheckpointUnpublished,
     LoseFrozenMemtable,
     MergeDropsOldVersions,

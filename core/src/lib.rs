@@ -11,6 +11,9 @@ mod codec;
 mod database;
 mod engine;
 pub mod error;
+#[cfg(all(feature = "seeded-bugs", feature = "std"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod history;
 pub mod host;
 pub mod id;

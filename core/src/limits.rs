@@ -71,8 +71,9 @@ limits! {
     FILES_MAX: usize = 1 << 20, "files";
     /// Most files that file storage keeps open: half of the smallest common bound of a process, 256.
     OPEN_FILES_MAX: usize = 128, "files";
-    /// How far another replica's clock may be ahead of ours.
-    CLOCK_SKEW_MS_MAX: i64 = 24 * 60 * 60 * 1000, "milliseconds";
+    /// How far the time of an import or of another replica may be ahead of our clock. Our own timestamps follow the highest
+    /// one seen, so this is also how far they can be pushed ahead.
+    CLOCK_SKEW_MS_MAX: i64 = 60_000, "milliseconds";
     /// Smallest memory budget of the cache.
     CACHE_BYTES_MIN: usize = 1 << 20, "bytes";
     /// Memory budget of the cache when none is given.

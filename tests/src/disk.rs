@@ -149,6 +149,13 @@ impl SimDisk {
         Self::over(after)
     }
 
+    /// The disk that the next process finds after this one was killed: everything that was written is there to be read,
+    /// and what no sync covered may still be lost. Faults, counters and the stop at a call are gone.
+    #[must_use]
+    pub fn kill(&self) -> SimDisk {
+        Self::over(self.disk().without_faults())
+    }
+
     /// A disk with the same content, durable and pending, that goes its own way from here. Cheap: content is copied
     /// when it is changed.
     #[must_use]
@@ -244,6 +251,11 @@ impl SimDisk {
         let damaged = damage(Arc::make_mut(&mut file.visible));
         file.durable = Arc::clone(&file.visible);
         damaged
+    }
+
+    /// Bytes of all files together.
+    pub fn used_bytes(&self) -> u64 {
+        self.disk().files.values().map(|file| file.visible.len() as u64).sum()
     }
 
     /// What a reader sees of every file now.

@@ -1,1 +1,84 @@
-fn main() {}
+//! `cargo xtask`: everything that a person or CI runs, in one place and without dependencies, so that it is there
+//! seconds after a clone.
+
+mod demo;
+mod docs;
+mod process;
+mod release;
+mod report;
+mod test;
+mod tools;
+mod wasm;
+
+use process::{cargo, run};
+use std::process::ExitCode;
+
+/// What a command ends with. An error is the text for the person; it was not printed yet.
+type Result<T> = std::result::Result<T, String>;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  demo [PATH] [--no-pause]   builds koru, imports a git repository (this one by default) and walks through its history
+  test [--quick]             runs every check that a change must pass; --quick leaves out the slow ones
+  build                      leaves the stripped release binary at dist/koru
+  bench [store] [ARGS]       compares koru with its peers on this machine
+  simulate [ARGS]            runs a campaign of simulated crashes, for example --crashes 1000000 --seed 1
+  docs [--check]             writes docs/reference from the code, or checks that it is up to date
+  fmt                        formats the code
+  help                       prints this
+
+Exit codes: 0 it went well, 1 something failed, 2 the command line was not understood.
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args.as_slice() {
+        ["demo", rest @ ..] => match demo::Options::parse(rest) {
+            Ok(options) => demo::run(&options),
+            Err(message) => return misunderstood(&message),
+        },
+        ["test"] => test::run(false),
+        ["test", "--quick"] => test::run(true),
+        ["build"] => release::leave_in_dist(),
+        ["bench"] => bench(&["store"]),
+        ["bench", rest @ ..] => bench(rest),
+        ["simulate", rest @ ..] => simulate(rest),
+        ["docs"] => docs::write(),
+        ["docs", "--check"] => docs::check().map(|note| eprintln!("{note}")),
+        ["fmt"] => run(cargo().args(["fmt", "--all"])),
+        ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        [] => return misunderstood("a command is missing"),
+        [known @ ("test" | "build" | "docs" | "fmt" | "help"), rest @ ..] => {
+            return misunderstood(&format!("{known} does not take {rest:?}"));
+        }
+        [unknown, ..] => return misunderstood(&format!("there is no command {unknown:?}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn misunderstood(message: &str) -> ExitCode {
+    eprint!("error: {message}\n\n{HELP}");
+    ExitCode::from(2)
+}
+
+fn bench(args: &[&str]) -> Result<()> {
+    tools::require_c_compiler("the peers of the comparison are partly written in C")?;
+    eprintln!("building koru and its peers in release: some minutes the first time");
+    run(cargo().args(["run", "--release", "--package", "koru-bench", "--"]).args(args))
+}
+
+fn simulate(args: &[&str]) -> Result<()> {
+    eprintln!("building the simulator in release: about a minute the first time");
+    run(cargo().args(["run", "--release", "--package", "koru-tests", "--bin", "simulate", "--"]).args(args))
+}

@@ -9,6 +9,12 @@ use alloc::vec::Vec;
 /// Longest form of a 64-bit number.
 pub(crate) const BYTES_MAX: usize = 10;
 
+/// Bytes that [`write_u64`] takes for `number`.
+#[inline]
+pub(crate) const fn length(number: u64) -> usize {
+    (70 - (number | 1).leading_zeros() as usize) / 7
+}
+
 /// Appends `number`.
 #[inline]
 pub(crate) fn write_u64(out: &mut Vec<u8>, mut number: u64) {

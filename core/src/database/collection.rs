@@ -4,12 +4,14 @@ use super::{Changes, Database, History, Scan, Snapshot, SnapshotCollection, Watc
 use crate::{
     Result, VersionId,
     engine::{
-        Draft, DraftChange, Encoded, KeyRange, Order, Scope, check_key, check_own_collection,
+        Draft, DraftChange, Encoded, KeyRange, Order, Scope, check_count, check_key, check_own_collection,
         model::{CommitInfo, Document, DocumentVersion, Expected, Moment, Version},
+        sort_changes,
     },
     history::diff,
 };
 use serde::Serialize;
+use std::sync::Arc;
 
 /// How a document is written, beside its value.
 #[derive(Clone, Debug, Default)]
@@ -26,12 +28,12 @@ pub struct WriteOptions {
 #[derive(Clone, Debug)]
 pub struct Collection {
     pub(crate) database: Database,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
 }
 
 /// Checks and encodes one change.
 pub(crate) fn change<T: Serialize + ?Sized>(
-    collection: &str,
+    collection: &Arc<str>,
     key: &str,
     value: Option<&T>,
     expected: Expected,
@@ -40,7 +42,7 @@ pub(crate) fn change<T: Serialize + ?Sized>(
     check_own_collection(collection)?;
     check_key(key)?;
     let value = value.map(Encoded::new).transpose().map_err(|e| e.context(&format!("{collection}/{key}")))?;
-    Ok(DraftChange { collection: collection.into(), key: key.into(), value, expires_at, expected })
+    Ok(DraftChange { expires_at, expected, ..DraftChange::new(collection.clone(), key, value) })
 }
 
 impl Collection {
@@ -98,20 +100,17 @@ impl Collection {
         &self,
         documents: impl IntoIterator<Item = (K, T)>,
     ) -> Result<Option<VersionId>> {
-        let mut changes = Vec::new();
-        let mut sorted = true;
+        check_own_collection(&self.name)?;
+        let (mut changes, mut buffer) = (Vec::new(), Vec::with_capacity(1024));
         for (key, value) in documents {
-            let change = change(&self.name, key.as_ref(), Some(&value), Expected::Any, None)?;
-            sorted &= changes.last().is_none_or(|last: &DraftChange| last.key < change.key);
-            changes.push(change);
-            crate::engine::check_count(changes.len())?;
+            let key = key.as_ref();
+            check_key(key)?;
+            check_count(changes.len() + 1)?;
+            let value = Encoded::with_buffer(&value, &mut buffer);
+            let value = value.map_err(|e| e.context(&format!("{}/{key}", self.name)))?;
+            changes.push(DraftChange::new(self.name.clone(), key, Some(value)));
         }
-        if !sorted {
-            // The last of equal keys comes first after this, and is the one that is kept.
-            changes.reverse();
-            changes.sort_by(|a, b| a.key.cmp(&b.key));
-            changes.dedup_by(|later, first| later.key == first.key);
-        }
+        sort_changes(&mut changes);
         self.database.0.commit(Draft { changes, ..Draft::default() })
     }
 
@@ -120,7 +119,12 @@ impl Collection {
     /// # Errors
     /// `INVALID_ARGUMENT` for an impossible key, `CORRUPT`, `IO`, `CLOSED`.
     pub fn get(&self, key: &str) -> Result<Option<Document>> {
-        ready(self.database.0.engine.get(&self.name, key))
+        let engine = &self.database.0.engine;
+        match engine.get_cached(&self.name, key) {
+            // The way that has to be quick stays clear of the future below, which is large.
+            Some(found) => found,
+            None => ready(engine.get(&self.name, key)),
+        }
     }
 
     /// The documents of a range as they are now, in key order. The scan sees one moment: writes that come later are not
@@ -227,11 +231,11 @@ impl Collection {
     /// # Errors
     /// As [`Database::watch`].
     pub fn watch(&self, options: WatchOptions) -> Result<Watch> {
-        self.database.watch(WatchOptions { collection: Some(self.name.clone()), ..options })
+        self.database.watch(WatchOptions { collection: Some(self.name.to_string()), ..options })
     }
 
     /// A version of a document of this collection, as lineage and causes name it.
     pub fn at(&self, key: &str, version: VersionId) -> DocumentVersion {
-        DocumentVersion { collection: self.name.clone(), key: key.into(), version }
+        DocumentVersion { collection: self.name.to_string(), key: key.into(), version }
     }
 }

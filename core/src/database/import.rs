@@ -4,13 +4,13 @@ use super::{Database, ready};
 use crate::{
     ActorId, Error, Result, Timestamp, Value, VersionId,
     engine::{
-        Draft, DraftChange, Encoded, Origin, check_count, check_key, check_own_collection,
-        model::{CommitInfo, Expected},
+        Draft, DraftChange, Encoded, LastVersion, Origin, check_count, check_key, check_own_collection,
+        model::CommitInfo, sort_changes,
     },
     limits,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// The collection that remembers how far each import has come.
 const IMPORTS: &str = "$imports";
@@ -45,7 +45,7 @@ pub struct Import {
     actor: ActorId,
     state: Option<Value>,
     /// The last version that this import wrote of a document.
-    last: HashMap<(String, String), Option<VersionId>>,
+    last: HashMap<(Arc<str>, String), Option<LastVersion>>,
     last_timestamp: Option<Timestamp>,
 }
 
@@ -92,7 +92,10 @@ impl Import {
         let inner = &self.database.0;
         let ahead = time_ms.saturating_sub(inner.engine.now_ms());
         if ahead > limits::CLOCK_SKEW_MS_MAX {
-            return Err(Error::invalid(format!("the time of the commit is {ahead} ms ahead of the clock")));
+            return Err(Error::invalid(format!(
+                "the time of the commit is {ahead} ms ahead of the clock: at most {} ms are accepted",
+                limits::CLOCK_SKEW_MS_MAX
+            )));
         }
         let mut drafted = Vec::with_capacity(changes.len() + 1);
         for change in changes {
@@ -101,58 +104,59 @@ impl Import {
             check_count(drafted.len() + 1)?;
             let place = || format!("{}/{}", change.collection, change.key);
             let value = change.value.as_ref().map(Encoded::new).transpose().map_err(|e| e.context(&place()))?;
-            drafted.push(draft(change.collection, change.key, value));
+            drafted.push(DraftChange::new(change.collection.into(), change.key, value));
         }
         let progress = Progress { actor: self.actor.to_string(), state: state.clone() };
-        drafted.push(draft(IMPORTS.into(), self.name.clone(), Some(Encoded::new(&progress)?)));
-        // The last of equal documents comes first after this, and is the one that is kept.
-        drafted.reverse();
-        drafted.sort_by(|a, b| (&a.collection, &a.key).cmp(&(&b.collection, &b.key)));
-        drafted.dedup_by(|later, first| (&later.collection, &later.key) == (&first.collection, &first.key));
+        let value = Some(Encoded::new(&progress)?);
+        drafted.push(DraftChange::new(IMPORTS.into(), self.name.as_str(), value));
+        sort_changes(&mut drafted);
 
         inner.relieve()?;
-        let appended = {
-            let _turn = inner.gate.acquire()?;
-            let mut parents = Vec::with_capacity(drafted.len());
-            let mut kept = Vec::with_capacity(drafted.len());
-            for change in drafted {
-                let place = (change.collection.clone(), change.key.clone());
-                let last = match self.last.get(&place) {
-                    Some(last) => *last,
-                    None => ready(inner.engine.newest_by(&place.0, &place.1, self.actor))?,
-                };
-                // What the import never wrote or has deleted cannot be deleted by it again.
-                if change.value.is_none() && last.is_none() {
-                    continue;
-                }
-                parents.push(last.into_iter().collect());
-                kept.push(change);
-            }
-            let places: Vec<_> =
-                kept.iter().map(|c| (c.collection.clone(), c.key.clone(), c.value.is_some())).collect();
-            let documents: Vec<_> = places.iter().map(|(c, k, _)| crate::engine::document_key(c, k)).collect();
-            let origin = Origin::Import { actor: self.actor, timestamp: Timestamp::from_millis(time_ms), parents };
-            let appended = inner.append(Draft { origin, info, changes: kept, token: None })?;
-            ready(inner.engine.mark_conflicts(&documents))?;
-            if let Some(appended) = &appended {
-                for (collection, key, written) in places {
-                    self.last.insert((collection, key), written.then_some(appended.version));
-                }
-                self.last_timestamp = Some(appended.timestamp);
-            }
-            appended
-        };
-        let version = inner.settle(appended).inspect_err(|_| self.last.clear())?;
+        let written = self.write(time_ms, info, drafted);
+        if written.is_err() {
+            self.last.clear();
+        }
+        let version = written?;
+        self.database.0.after_commit()?;
         self.state = Some(state);
         Ok(version)
+    }
+
+    /// Makes the commit. The turn to write is kept until it is published: whoever writes next must be able to read it.
+    fn write(&mut self, time_ms: i64, info: CommitInfo, changes: Vec<DraftChange>) -> Result<Option<VersionId>> {
+        let inner = &self.database.0;
+        let _turn = inner.gate.acquire()?;
+        let mut parents = Vec::with_capacity(changes.len());
+        let mut kept = Vec::with_capacity(changes.len());
+        for change in changes {
+            let place = (change.collection.clone(), change.key.clone());
+            let last = match self.last.get(&place) {
+                Some(last) => *last,
+                None => ready(inner.engine.newest_by(&place.0, &place.1, self.actor))?,
+            };
+            // What the import never wrote or has deleted cannot be deleted by it again.
+            if change.value.is_none() && last.is_none_or(|last| last.deleted) {
+                continue;
+            }
+            parents.push(last.map(|last| last.version).into_iter().collect());
+            kept.push(change);
+        }
+        let places: Vec<_> = kept.iter().map(|c| (c.collection.clone(), c.key.clone(), c.value.is_none())).collect();
+        let documents: Vec<_> = kept.iter().map(|c| c.name.clone()).collect();
+        let origin = Origin::Import { actor: self.actor, timestamp: Timestamp::from_millis(time_ms), parents };
+        let appended = inner.append(Draft { origin, info, changes: kept, token: None })?;
+        ready(inner.engine.mark_conflicts(&documents))?;
+        if let Some(appended) = &appended {
+            for (collection, key, deleted) in places {
+                self.last.insert((collection, key), Some(LastVersion { version: appended.version, deleted }));
+            }
+            self.last_timestamp = Some(appended.timestamp);
+        }
+        inner.publish(appended)
     }
 
     /// When the last commit of this session was stamped.
     pub fn last_timestamp(&self) -> Option<Timestamp> {
         self.last_timestamp
     }
-}
-
-fn draft(collection: String, key: String, value: Option<Encoded>) -> DraftChange {
-    DraftChange { collection, key, value, expires_at: None, expected: Expected::Any }
 }

@@ -124,6 +124,8 @@ impl Inner {
     }
 
     pub(crate) fn close(&self) -> Result<()> {
+        // With a transaction of this thread it cannot be closed; then it goes on as it was.
+        drop(self.gate.acquire()?);
         self.maintenance.signal.raise(|wanted| wanted.stop = true);
         let thread = self.maintenance.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread.filter(|t| t.thread().id() != thread::current().id()) {

@@ -62,7 +62,26 @@ pub(crate) struct Inner {
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Database(pub(crate) Arc<Inner>);
+pub struct Database(pub(crate) Arc<Handle>);
+
+/// What all clones of a handle share. Not the engine itself: the maintenance thread may hold on to that for a moment
+/// longer, and the database has to be closed when the last handle is gone, so that it can be opened again at once.
+pub(crate) struct Handle(Arc<Inner>);
+
+impl std::ops::Deref for Handle {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // There is no one left to tell; a crash here loses no more than a crash anywhere.
+        let _ = self.0.close();
+    }
+}
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -342,13 +361,6 @@ impl Inner {
             self.append(draft)?
         };
         self.settle(appended)
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // There is no one left to tell; a crash here loses no more than a crash anywhere.
-        let _ = self.close();
     }
 }
 

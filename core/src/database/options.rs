@@ -44,6 +44,8 @@ pub struct Options {
     pub(crate) durability: Durability,
     pub(crate) maintenance: Maintenance,
     cache_bytes: usize,
+    segment_bytes: u64,
+    tail_bytes: u64,
     read_only: bool,
     create: bool,
     host: Arc<dyn Host>,
@@ -55,6 +57,8 @@ impl Default for Options {
             durability: Durability::Strict,
             maintenance: Maintenance::Thread,
             cache_bytes: limits::CACHE_BYTES_DEFAULT,
+            segment_bytes: limits::SEGMENT_BYTES,
+            tail_bytes: limits::TAIL_BYTES,
             read_only: false,
             create: true,
             host: Arc::new(SystemHost),
@@ -115,6 +119,16 @@ impl Options {
         self
     }
 
+    /// Makes segments and the tail of the log small, so that a small database of a test goes through everything that a
+    /// large one does: it begins segments, makes checkpoints and merges.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn limits_for_tests(mut self, segment_bytes: u64, tail_bytes: u64) -> Self {
+        self.segment_bytes = segment_bytes.min(limits::SEGMENT_BYTES);
+        self.tail_bytes = tail_bytes.clamp(1, limits::TAIL_BYTES);
+        self
+    }
+
     /// The source of time and entropy.
     #[must_use]
     pub fn host(mut self, host: impl Host + 'static) -> Self {
@@ -158,7 +172,13 @@ impl Options {
     /// # Errors
     /// As [`Options::open`].
     pub fn open_storage(self, storage: Arc<dyn Storage>) -> Result<Database> {
-        let options = EngineOptions { read_only: self.read_only, create: self.create, cache_bytes: self.cache_bytes };
+        let options = EngineOptions {
+            read_only: self.read_only,
+            create: self.create,
+            cache_bytes: self.cache_bytes,
+            segment_bytes: self.segment_bytes,
+            tail_bytes: self.tail_bytes,
+        };
         let opened = ready(Engine::open(storage.clone(), self.host.clone(), options));
         let engine = opened.inspect_err(|_| drop(storage.close()))?;
         let inner = Arc::new(Inner {
@@ -169,8 +189,9 @@ impl Options {
             maintenance: Maintainer::default(),
             watchers: Default::default(),
         });
+        let database = Database(Arc::new(super::Handle(inner.clone())));
         inner.start_maintenance()?;
-        Ok(Database(inner))
+        Ok(database)
     }
 }
 

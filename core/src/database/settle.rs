@@ -5,14 +5,25 @@ use crate::{
     Result, VersionId,
     engine::{Appended, Outcome, model::Durability},
 };
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
 
 /// Who writes to the medium.
 #[derive(Debug, Default)]
 pub(crate) struct Flusher {
     busy: Mutex<bool>,
     done: Condvar,
+    /// Commits in the last group.
+    last_group: AtomicU64,
 }
+
+/// Times that a writer lets others run before it writes for all, as long as each time someone joins.
+const GATHER_ROUNDS: usize = 16;
 
 impl Flusher {
     fn lock(&self) -> MutexGuard<'_, bool> {
@@ -52,6 +63,13 @@ impl Inner {
     /// Waits until a commit is published and as durable as the options ask for: by writing for everyone who waits, or by
     /// waiting for whoever does.
     pub(crate) fn settle(&self, appended: Option<Appended>) -> Result<Option<VersionId>> {
+        let version = self.publish(appended)?;
+        self.after_commit()?;
+        Ok(version)
+    }
+
+    /// As [`Inner::settle`], without the maintenance that may be due: for a caller that keeps the gate.
+    pub(crate) fn publish(&self, appended: Option<Appended>) -> Result<Option<VersionId>> {
         let Some(appended) = appended else { return Ok(None) };
         let mut busy = self.flusher.lock();
         loop {
@@ -67,15 +85,33 @@ impl Inner {
             *busy = true;
             drop(busy);
             let turn = FlushTurn(&self.flusher);
+            self.gather();
+            let published = self.engine.published();
             // What became of this commit, like that of everyone who waits, is asked for at the head of the loop.
             let _ = ready(self.engine.flush(self.strict()));
+            self.flusher.last_group.store(self.engine.published() - published, Ordering::Relaxed);
             drop(turn);
             self.watchers.notify();
             busy = self.flusher.lock();
         }
-        drop(busy);
-        self.after_commit()?;
         Ok(Some(appended.version))
+    }
+
+    /// Lets other writers join the group, where the last group shows that there are some: those that it woke are about to
+    /// write again, and would each wait for a whole sync more.
+    fn gather(&self) {
+        if self.flusher.last_group.load(Ordering::Relaxed) < 2 {
+            return;
+        }
+        let mut appended = self.engine.appended();
+        for _ in 0..GATHER_ROUNDS {
+            thread::yield_now();
+            let now = self.engine.appended();
+            if now == appended {
+                return;
+            }
+            appended = now;
+        }
     }
 
     /// Publishes everything that was appended.

@@ -9,12 +9,12 @@ use crate::{
     },
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A transaction under way. It holds the turn to write until it is committed, rolled back or dropped.
 pub struct Transaction {
     database: Database,
-    changes: BTreeMap<(String, String), DraftChange>,
+    changes: BTreeMap<(Arc<str>, String), DraftChange>,
     info: CommitInfo,
     epoch: u64,
     open: bool,
@@ -87,7 +87,7 @@ impl Transaction {
         expected: Expected,
         expires_at: Option<i64>,
     ) -> Result<()> {
-        self.set(change(collection, key, Some(value), expected, expires_at)?)
+        self.set(change(&collection.into(), key, Some(value), expected, expires_at)?)
     }
 
     /// Deletes a document. One that is not there stays so.
@@ -103,7 +103,7 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::put`].
     pub fn delete_with(&mut self, collection: &str, key: &str, expected: Expected) -> Result<()> {
-        self.set(change::<()>(collection, key, None, expected, None)?)
+        self.set(change::<()>(&collection.into(), key, None, expected, None)?)
     }
 
     /// The document as this transaction sees it: its own changes, and otherwise what was there when it began.
@@ -115,7 +115,7 @@ impl Transaction {
     pub fn get(&self, collection: &str, key: &str) -> Result<Option<Document>> {
         self.check()?;
         let engine = &self.database.0.engine;
-        if let Some(change) = self.changes.get(&(collection.to_owned(), key.to_owned())) {
+        if let Some(change) = self.changes.get(&(collection.into(), key.to_owned())) {
             return Ok(engine.pending_document(change));
         }
         ready(engine.get_in(&engine.writer_view(), collection, key))
@@ -128,10 +128,10 @@ impl Transaction {
     pub fn keys(&self, collection: &str, range: &KeyRange, order: Order, limit: usize) -> Result<Vec<String>> {
         self.check()?;
         let engine = &self.database.0.engine;
-        let own = |key: &str| self.changes.get(&(collection.to_owned(), key.to_owned()));
+        let own = |key: &str| self.changes.get(&(collection.into(), key.to_owned()));
         let now_ms = engine.now_ms();
         let mut added: Vec<&str> = (self.changes.values())
-            .filter(|c| c.collection == collection && c.value.is_some() && c.expires_at.is_none_or(|at| at > now_ms))
+            .filter(|c| *c.collection == *collection && c.value.is_some() && c.expires_at.is_none_or(|at| at > now_ms))
             .map(|c| c.key.as_str())
             .filter(|key| range.contains(key))
             .collect();

@@ -76,30 +76,46 @@ impl<T: Item> Pool<T> {
         if shard.changed > read_at && !crate::bug::active(crate::bug::Bug::StaleCache) {
             return;
         }
-        self.put(&mut shard, hash, Some(item), same, true);
+        self.put(&mut shard, hash, item, same);
     }
 
-    /// Notes that a document changes with `sequence`: what is cached of it is replaced, or dropped for `None`. A document
-    /// that is not cached stays so.
-    pub(crate) fn change(&self, hash: u64, item: Option<Arc<T>>, sequence: u64, same: impl Fn(&T) -> bool) {
+    /// Notes that a document changes with `sequence`: what is cached of it is replaced by what `fresh` makes, or dropped if
+    /// that is nothing. A document that is not cached stays so.
+    pub(crate) fn change(
+        &self,
+        hash: u64,
+        sequence: u64,
+        same: impl Fn(&T) -> bool,
+        fresh: impl FnOnce() -> Option<Arc<T>>,
+    ) {
         let mut shard = self.shard(hash).write();
         shard.changed = shard.changed.max(sequence);
-        if !crate::bug::active(crate::bug::Bug::StaleCache) {
-            self.put(&mut shard, hash, item, same, false);
+        if crate::bug::active(crate::bug::Bug::StaleCache) {
+            return;
         }
+        let Ok(mut entry) = shard.table.find_entry(hash, |slot| slot.hash == hash && same(&slot.item)) else { return };
+        let (mut added, removed) = (0, entry.get().item.bytes());
+        match fresh() {
+            Some(item) => {
+                added = item.bytes();
+                entry.get_mut().item = item;
+            }
+            None => drop(entry.remove()),
+        }
+        self.account(&mut shard, added, removed);
     }
 
-    fn put(&self, shard: &mut Shard<T>, hash: u64, item: Option<Arc<T>>, same: impl Fn(&T) -> bool, add: bool) {
-        let mut added = item.as_ref().map_or(0, |item| item.bytes());
+    fn put(&self, shard: &mut Shard<T>, hash: u64, item: Arc<T>, same: impl Fn(&T) -> bool) {
+        let added = item.bytes();
         let mut removed = 0;
-        match (shard.table.find_entry(hash, |slot| slot.hash == hash && same(&slot.item)), item) {
-            (Ok(mut entry), Some(item)) => removed = core::mem::replace(&mut entry.get_mut().item, item).bytes(),
-            (Ok(entry), None) => removed = entry.remove().0.item.bytes(),
-            (Err(_), Some(item)) if add => {
-                shard.table.insert_unique(hash, Slot { hash, item }, |slot| slot.hash);
-            }
-            (Err(_), _) => added = 0,
+        match shard.table.find_entry(hash, |slot| slot.hash == hash && same(&slot.item)) {
+            Ok(mut entry) => removed = core::mem::replace(&mut entry.get_mut().item, item).bytes(),
+            Err(_) => _ = shard.table.insert_unique(hash, Slot { hash, item }, |slot| slot.hash),
         }
+        self.account(shard, added, removed);
+    }
+
+    fn account(&self, shard: &mut Shard<T>, added: usize, removed: usize) {
         shard.bytes = shard.bytes + added - removed;
         self.bytes.fetch_add(added, Ordering::Relaxed);
         self.bytes.fetch_sub(removed, Ordering::Relaxed);
@@ -231,12 +247,12 @@ mod tests {
     #[test]
     fn what_was_read_before_a_change_is_not_put_in_after_it() {
         let pool = Pool::new();
-        pool.change(hash(1), None, 7, |t: &Thing| t.key == 1);
+        pool.change(hash(1), 7, |t: &Thing| t.key == 1, || None);
         pool.insert(hash(1), thing(1, 10), 6, |t: &Thing| t.key == 1);
         assert!(get(&pool, 1).is_none());
         pool.insert(hash(1), thing(1, 10), 7, |t: &Thing| t.key == 1);
         assert!(get(&pool, 1).is_some());
-        pool.change(hash(1), None, 8, |t: &Thing| t.key == 1);
+        pool.change(hash(1), 8, |t: &Thing| t.key == 1, || None);
         assert!(get(&pool, 1).is_none());
         assert_eq!(pool.bytes(), 0);
     }

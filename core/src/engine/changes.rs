@@ -3,7 +3,7 @@
 use super::{
     Draft, DraftChange, Engine,
     draft::Encoded,
-    model::{CommitInfo, Document, Expected, Moment},
+    model::{CommitInfo, Document, Moment},
     state::View,
 };
 use crate::{
@@ -63,12 +63,8 @@ impl<S: AsyncStorage> Engine<S> {
 }
 
 fn change(now: &View, collection: String, key: String, wanted: Option<&Document>) -> DraftChange {
-    DraftChange {
-        collection,
-        key,
-        value: wanted.map(|document| Encoded::from_canonical(document.0.encoded.to_vec())),
-        // An expiry that has passed since would hide what was just restored.
-        expires_at: wanted.and_then(Document::expires_at).filter(|&at| at > now.clock_ms),
-        expected: Expected::Any,
-    }
+    let value = wanted.map(|document| Encoded::from_canonical(document.0.encoded.clone()));
+    // An expiry that has passed since would hide what was just restored.
+    let expires_at = wanted.and_then(Document::expires_at).filter(|&at| at > now.clock_ms);
+    DraftChange { expires_at, ..DraftChange::new(collection.into(), key, value) }
 }

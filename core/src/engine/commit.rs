@@ -52,7 +52,6 @@ pub(crate) struct Appended {
     pub(crate) epoch: u64,
     pub(crate) version: VersionId,
     pub(crate) timestamp: Timestamp,
-    pub(crate) id: CommitId,
 }
 
 /// How to take one commit back.
@@ -106,13 +105,12 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// The versions that a change replaces, and whether it has an effect.
     async fn replaced_by(&self, view: &View, change: &DraftChange) -> Result<(Vec<VersionId>, bool)> {
-        let name = key::document(&change.collection, &change.key);
-        let hash = filter_hash(&name);
-        let (newest, live, conflicted) = match self.cached(hash, &name, u64::MAX) {
+        let name = &change.name;
+        let (newest, live, conflicted) = match self.cached(change.hash, name, u64::MAX) {
             Some(cached) => {
                 (Some(cached.version()), !is_expired(cached.expires_at(), view.clock_ms), cached.0.conflicted)
             }
-            None => match self.find(view, &name).await? {
+            None => match self.find_hashed(view, name, change.hash).await? {
                 None => (None, false, false),
                 Some(found) => {
                     let version = VersionId { actor: self.actor_of(found.actor)?, counter: found.entry.counter };
@@ -141,7 +139,7 @@ impl<S: AsyncStorage> Engine<S> {
         }
         let goes_ahead = change.value.is_some() || live;
         if conflicted {
-            return Ok((self.heads(view, &name).await?, goes_ahead));
+            return Ok((self.heads(view, name).await?, goes_ahead));
         }
         Ok((newest.into_iter().collect(), goes_ahead))
     }
@@ -181,6 +179,7 @@ impl<S: AsyncStorage> Engine<S> {
     /// Stamps a prepared draft, lays it out behind the log and enters it into the index. Nothing is written yet.
     ///
     /// # Errors
+    /// `LIMIT_EXCEEDED` if it does not fit into one frame with everything that its header names, and
     /// `ABORTED` if something that the draft was prepared on top of has been taken back since.
     pub(crate) fn append(&self, prepared: Prepared) -> Result<Appended> {
         self.check_writable()?;
@@ -201,7 +200,7 @@ impl<S: AsyncStorage> Engine<S> {
         let values = draft.changes.iter().filter_map(|c| c.value.as_ref());
         let values_bytes = values.clone().map(|v| v.bytes.len() as u64 + RECORD_OVERHEAD).sum();
         let before = writer.log.end();
-        let placed = writer.log.append(&header, &id, values.map(|v| &*v.bytes), values_bytes);
+        let placed = writer.log.append(&header, &id, values.map(|v| &*v.bytes), values_bytes)?;
         let after = writer.log.end();
         let bytes = u64::from(placed.frame.bytes);
         let state = ActorState { counter: header.version.counter, id, timestamp: header.timestamp };
@@ -228,11 +227,11 @@ impl<S: AsyncStorage> Engine<S> {
 
         let foreign = actor != self.actor;
         let state = self.state();
-        let payloads = draft.changes.iter().map(|c| c.value.as_ref().map(|v| v.bytes.clone()));
-        enter(&state.active, &header, &id, placed, foreign, payloads);
+        let entered = draft.changes.iter().map(|c| (&c.name, c.value.as_ref().map(|v| v.bytes.clone())));
+        enter(&state.active, &header, &id, placed, foreign, entered);
         self.refresh_cache(&header, placed, foreign, &draft);
         let appended =
-            Appended { sequence: placed.sequence, epoch, version: header.version, timestamp: header.timestamp, id };
+            Appended { sequence: placed.sequence, epoch, version: header.version, timestamp: header.timestamp };
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         self.counters.changes.fetch_add(header.changes.len() as u64, Ordering::Relaxed);
         self.counters.bytes_logged.fetch_add(bytes, Ordering::Relaxed);
@@ -241,13 +240,12 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// Replaces what is cached of the documents that a commit changes.
     fn refresh_cache(&self, header: &Header<'_>, placed: Placed, foreign: bool, draft: &Draft) {
-        for (change, drafted) in header.changes.iter().zip(&draft.changes) {
-            let name = key::document(&change.collection, &change.key);
-            let hash = filter_hash(&name);
+        for change in &draft.changes {
             // A foreign version need not become the newest one: what is cached is dropped and read again.
-            let fresh = drafted.value.as_ref().filter(|_| !foreign).map(|value| {
-                Arc::new(DocumentInner {
-                    name: name.as_slice().into(),
+            let fresh = || {
+                let value = change.value.as_ref().filter(|_| !foreign)?;
+                Some(Arc::new(DocumentInner {
+                    name: change.name.as_slice().into(),
                     sequence: placed.sequence,
                     timestamp: header.timestamp,
                     version: header.version,
@@ -256,9 +254,9 @@ impl<S: AsyncStorage> Engine<S> {
                     encoded: value.bytes.clone(),
                     value: crate::sync::OnceCell::new(),
                     used: AtomicBool::new(true),
-                })
-            });
-            self.documents.change(hash, fresh, placed.sequence, |document| *document.name == *name);
+                }))
+            };
+            self.documents.change(change.hash, placed.sequence, |document| *document.name == *change.name, fresh);
         }
     }
 
@@ -271,13 +269,12 @@ impl<S: AsyncStorage> Engine<S> {
             if found.entry.conflicted {
                 continue;
             }
-            let mut key = name.clone();
-            key::write_stamp(&mut key, found.timestamp, found.actor);
+            let key = key::version(name, found.timestamp, found.actor);
             let entry = Entry { conflicted: true, ..found.entry };
             // Under the sequence of the next commit: readers of now see the same version with or without the mark.
             let sequence = self.end_of_log().sequence;
             view.state.active.insert(key, MemEntry { sequence, value: entry.encode(), payload: found.payload });
-            self.documents.change(filter_hash(name), None, sequence, |document| *document.name == **name);
+            self.documents.change(filter_hash(name), sequence, |document| *document.name == **name, || None);
         }
         Ok(())
     }
@@ -315,7 +312,7 @@ fn stamp<'d>(
     };
     let changes = (draft.changes.iter().zip(parents))
         .map(|(change, parents)| Change {
-            collection: change.collection.as_str().into(),
+            collection: (&*change.collection).into(),
             key: change.key.as_str().into(),
             value_bytes: change.value.as_ref().map(|v| v.bytes.len() as u32),
             hash: Some(change.value.as_ref().map_or(NO_VALUE, |v| v.hash)),
@@ -341,25 +338,26 @@ fn stamp<'d>(
 }
 
 /// Enters a commit into a memtable.
+///
+/// `documents` are, in the order of the changes, the prefixes of the documents' keys, and the values that are at hand.
 pub(crate) fn enter(
     memtable: &Memtable,
     header: &Header<'_>,
     id: &CommitId,
     placed: Placed,
     foreign: bool,
-    payloads: impl Iterator<Item = Option<Arc<[u8]>>>,
+    documents: impl Iterator<Item = (impl AsRef<[u8]>, Option<Arc<[u8]>>)>,
 ) {
     let sequence = placed.sequence;
     let mut offset = placed.records_offset;
-    for (change, payload) in header.changes.iter().zip(payloads) {
+    for (change, (document, payload)) in header.changes.iter().zip(documents) {
         let record = change.value_bytes.map(|bytes| {
             let bytes = bytes + RECORD_OVERHEAD as u32;
             let at = Location { segment: placed.frame.segment, offset, bytes };
             offset += u64::from(bytes);
             at
         });
-        let mut key = key::document(&change.collection, &change.key);
-        key::write_stamp(&mut key, header.timestamp, key::short(header.version.actor));
+        let key = key::version(document.as_ref(), header.timestamp, key::short(header.version.actor));
         let counter = header.version.counter;
         let entry = Entry { counter, record, expires_at: change.expires_at, conflicted: foreign };
         memtable.insert(key, MemEntry { sequence, value: entry.encode(), payload });

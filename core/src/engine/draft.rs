@@ -2,7 +2,10 @@
 //!
 //! Making a draft needs no lock, so many threads encode and hash at once.
 
-use super::model::{CommitInfo, Expected};
+use super::{
+    key,
+    model::{CommitInfo, Expected},
+};
 use crate::{
     clock::Timestamp,
     codec::{
@@ -11,6 +14,7 @@ use crate::{
     },
     error::{Error, Result},
     id::{ActorId, VersionId},
+    index::filter::filter_hash,
     limits,
 };
 use alloc::{format, string::String, sync::Arc, vec::Vec};
@@ -25,27 +29,58 @@ pub(crate) struct Encoded {
 
 impl Encoded {
     pub(crate) fn new<T: Serialize + ?Sized>(value: &T) -> Result<Encoded> {
-        let mut bytes = Vec::with_capacity(256);
-        codec::value::encode(value, &mut bytes)?;
-        Ok(Encoded::from_canonical(bytes))
+        Encoded::with_buffer(value, &mut Vec::with_capacity(256))
+    }
+
+    /// As [`Encoded::new`], with a buffer that is used again for the next value.
+    pub(crate) fn with_buffer<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> Result<Encoded> {
+        buffer.clear();
+        codec::value::encode(value, buffer)?;
+        Ok(Encoded::from_canonical(buffer.as_slice().into()))
     }
 
     /// Of bytes that are known to be a canonical encoding.
-    pub(crate) fn from_canonical(bytes: Vec<u8>) -> Encoded {
+    pub(crate) fn from_canonical(bytes: Arc<[u8]>) -> Encoded {
         let hash = *blake3::hash(&bytes).as_bytes();
-        Encoded { bytes: bytes.into(), hash }
+        Encoded { bytes, hash }
     }
 }
 
 /// One change of a draft.
 #[derive(Clone, Debug)]
 pub(crate) struct DraftChange {
-    pub(crate) collection: String,
+    pub(crate) collection: Arc<str>,
     pub(crate) key: String,
+    /// The prefix of the document's keys in the index.
+    pub(crate) name: Vec<u8>,
+    /// The hash of `name`, by which the cache and the tables' filters know it.
+    pub(crate) hash: u64,
     /// `None` deletes.
     pub(crate) value: Option<Encoded>,
     pub(crate) expires_at: Option<i64>,
     pub(crate) expected: Expected,
+}
+
+impl DraftChange {
+    /// A change of a document that may be in any state.
+    pub(crate) fn new(collection: Arc<str>, key: impl Into<String>, value: Option<Encoded>) -> DraftChange {
+        let key = key.into();
+        let name = key::document(&collection, &key);
+        let hash = filter_hash(&name);
+        DraftChange { collection, key, name, hash, value, expires_at: None, expected: Expected::Any }
+    }
+}
+
+/// Sorts changes, and of each document keeps the last one.
+pub(crate) fn sort_changes(changes: &mut Vec<DraftChange>) {
+    // The order of the names is that of collection and key.
+    if changes.is_sorted_by(|a, b| a.name < b.name) {
+        return;
+    }
+    // The last of equal documents comes first after this, and is the one that is kept.
+    changes.reverse();
+    changes.sort_by(|a, b| a.name.cmp(&b.name));
+    changes.dedup_by(|later, first| later.name == first.name);
 }
 
 /// Who writes.
@@ -108,7 +143,7 @@ impl Draft {
 pub(crate) fn check_count(changes: usize) -> Result<()> {
     if changes > limits::COMMIT_CHANGES_MAX {
         let max = limits::COMMIT_CHANGES_MAX;
-        return Err(Error::limit(format!("more than {max} changes do not fit into one commit")));
+        return Err(Error::limit(format!("more than {max} changes do not fit into one commit: make several")));
     }
     Ok(())
 }

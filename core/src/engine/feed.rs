@@ -68,7 +68,7 @@ impl<S: AsyncStorage> Engine<S> {
         let token = token.unwrap_or(published);
         if token > published {
             return Err(Error::invalid(format!(
-                "the resume token {token} is behind the end of the log, {published}: it is from another database"
+                "the resume token {token} is beyond the end of the log, {published}: it is from another database"
             )));
         }
         let from = self.segment_before(token).await?;
@@ -159,7 +159,7 @@ fn event_of(filter: &FeedFilter, replayed: &crate::log::recovery::Replayed<'_>) 
         let value = replayed.commit.value(offset, change.value_bytes)?;
         documents.push(value.map(|value| {
             Document(Arc::new(DocumentInner {
-                name: super::key::document(&change.collection, &change.key).into(),
+                name: super::key::document(&change.collection, &change.key).as_slice().into(),
                 sequence: replayed.sequence,
                 timestamp: header.timestamp,
                 version: header.version,

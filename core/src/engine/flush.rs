@@ -55,9 +55,9 @@ impl<S: AsyncStorage> Engine<S> {
         Outcome::Pending
     }
 
-    /// Whether something was appended that no flush has taken.
-    pub(crate) fn has_unwritten(&self) -> bool {
-        self.writer.lock().log.end().sequence > self.published()
+    /// The last commit that was appended.
+    pub(crate) fn appended(&self) -> u64 {
+        self.end_of_log().sequence
     }
 
     /// Whether something was written that no sync has covered.

@@ -14,7 +14,10 @@
 
 use crate::{
     clock::Timestamp,
-    codec::{cursor::Cursor, varint::write_u64},
+    codec::{
+        cursor::Cursor,
+        varint::{self, write_u64},
+    },
     id::{ActorId, CommitId, VersionId},
     log::Location,
 };
@@ -51,8 +54,38 @@ pub(crate) fn collection(name: &str) -> Vec<u8> {
 
 /// What the keys of a document's versions start with.
 pub(crate) fn document(name: &str, key: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(name.len() + key.len() + 4 + STAMP_BYTES);
+    let mut out = Vec::with_capacity(name.len() + key.len() + 4);
     write_document(&mut out, VERSION, name, key);
+    out
+}
+
+/// Names up to this length are made without an allocation by [`with_document`].
+const SHORT_NAME_BYTES: usize = 128;
+
+/// Hands the prefix of a document to `use_it`; see [`document`].
+pub(crate) fn with_document<R>(name: &str, key: &str, use_it: impl FnOnce(&[u8]) -> R) -> R {
+    let mut short = [0; SHORT_NAME_BYTES];
+    let length = name.len() + key.len() + 4;
+    let plain = !key.as_bytes().contains(&0);
+    if let (true, Some(out)) = (plain, short.get_mut(..length)) {
+        // The zeros between and behind the parts are there already.
+        let (head, rest) = out.split_at_mut(1);
+        head.copy_from_slice(&[VERSION]);
+        let (collection, rest) = rest.split_at_mut(name.len());
+        collection.copy_from_slice(name.as_bytes());
+        if let Some(document) = rest.get_mut(1..=key.len()) {
+            document.copy_from_slice(key.as_bytes());
+        }
+        return use_it(out);
+    }
+    use_it(&document(name, key))
+}
+
+/// The key of a version of the document with this prefix.
+pub(crate) fn version(document: &[u8], timestamp: Timestamp, actor: ShortActor) -> Vec<u8> {
+    let mut out = Vec::with_capacity(document.len() + STAMP_BYTES);
+    out.extend_from_slice(document);
+    write_stamp(&mut out, timestamp, actor);
     out
 }
 
@@ -156,14 +189,16 @@ pub(crate) fn commits_of(actor: ActorId) -> Vec<u8> {
 }
 
 pub(crate) fn commit_id(id: &CommitId, frame: Location) -> Vec<u8> {
-    let mut out = commit_ids_with_prefix(id.0.get(..8).unwrap_or_default());
+    let prefix = commit_ids_with_prefix(id.0.get(..8).unwrap_or_default());
+    let mut out = Vec::with_capacity(prefix.len() + location_bytes(frame));
+    out.extend_from_slice(&prefix);
     write_location(&mut out, frame);
     out
 }
 
 /// What the keys of commit ids that start with `prefix` (at most eight bytes) start with.
 pub(crate) fn commit_ids_with_prefix(prefix: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(20);
+    let mut out = Vec::with_capacity(9);
     out.push(COMMIT_ID);
     out.extend_from_slice(prefix.get(..8).unwrap_or(prefix));
     out
@@ -203,6 +238,10 @@ fn write_location(out: &mut Vec<u8>, at: Location) {
     write_u64(out, u64::from(at.bytes));
 }
 
+fn location_bytes(at: Location) -> usize {
+    varint::length(at.segment.into()) + varint::length(at.offset) + varint::length(at.bytes.into())
+}
+
 fn read_location(input: &mut Cursor<'_>) -> Option<Location> {
     Some(Location {
         segment: u32::try_from(input.varint()?).ok()?,
@@ -213,7 +252,7 @@ fn read_location(input: &mut Cursor<'_>) -> Option<Location> {
 
 /// The index value of a commit: where its frame is.
 pub(crate) fn frame_value(at: Location) -> Box<[u8]> {
-    let mut out = Vec::with_capacity(12);
+    let mut out = Vec::with_capacity(location_bytes(at));
     write_location(&mut out, at);
     out.into_boxed_slice()
 }
@@ -240,7 +279,8 @@ const CONFLICTED: u8 = 4;
 
 impl Entry {
     pub(crate) fn encode(&self) -> Box<[u8]> {
-        let mut out = Vec::with_capacity(24);
+        let place = self.record.map_or(0, location_bytes);
+        let mut out = Vec::with_capacity(1 + varint::length(self.counter) + place + self.expires_at.map_or(0, |_| 8));
         let deleted = if self.record.is_none() { DELETED } else { 0 };
         let expires = if self.expires_at.is_some() { EXPIRES } else { 0 };
         out.push(deleted | expires | if self.conflicted { CONFLICTED } else { 0 });
@@ -307,6 +347,13 @@ mod tests {
         fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = (Entry::decode(&bytes), read_document(&bytes), read_stamp(&bytes), filter_part(&bytes));
             let _ = (read_commit_id(&bytes), read_effect(&bytes), read_frame_value(&bytes));
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_the_same_however_it_is_made() {
+        for key in ["a", "", "a\u{0}b", &"long".repeat(60), &"x".repeat(123), &"x".repeat(124)] {
+            with_document("c", key, |name| assert_eq!(name, document("c", key), "{key:?}"));
         }
     }
 

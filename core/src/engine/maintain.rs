@@ -27,8 +27,8 @@ use crate::{
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
 
-/// A smaller tail is left in the log at close: reading it back costs less than a table.
-const CLOSE_TAIL_BYTES: u64 = 256 << 10;
+/// A tail of this part of a due checkpoint's is left in the log at close (256 KiB): reading it back costs less than a table.
+const CLOSE_TAIL_PART: u64 = 16;
 
 /// Entries of a memtable that are copied out at once while it becomes a table.
 const BATCH: usize = 1024;
@@ -290,7 +290,7 @@ impl<S: AsyncStorage> Engine<S> {
         if self.has_frozen() {
             self.finish_checkpoint().await?;
         }
-        if self.tail_bytes() > CLOSE_TAIL_BYTES {
+        if self.tail_bytes() > self.options.tail_bytes / CLOSE_TAIL_PART {
             self.begin_checkpoint().await?;
             self.finish_checkpoint().await?;
         }
@@ -320,6 +320,8 @@ impl<S: AsyncStorage> Engine<S> {
     pub(crate) fn checkpoint_due(&self) -> (bool, bool) {
         let tail = self.tail_bytes();
         let frozen = self.has_frozen();
-        (tail >= limits::TAIL_BYTES, tail >= limits::TAIL_BYTES_MAX - if frozen { limits::TAIL_BYTES } else { 0 })
+        let due = self.options.tail_bytes;
+        let most = due.saturating_mul(limits::TAIL_BYTES_MAX / limits::TAIL_BYTES);
+        (tail >= due, tail >= most - if frozen { due } else { 0 })
     }
 }

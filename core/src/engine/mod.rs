@@ -24,18 +24,18 @@ mod state;
 mod verify;
 
 pub(crate) use changes::Scope;
-pub(crate) use commit::{Appended, Prepared};
+pub(crate) use commit::Appended;
 pub(crate) use draft::{
-    Draft, DraftChange, Encoded, Origin, check_collection, check_count, check_key, check_own_collection,
+    Draft, DraftChange, Encoded, Origin, check_collection, check_count, check_key, check_own_collection, sort_changes,
 };
 pub use feed::Event;
 pub(crate) use feed::{Feed, FeedFilter};
 pub(crate) use flush::Outcome;
 pub(crate) use history::LogScan;
 pub use info::{Info, Stats};
-pub(crate) use key::document as document_key;
 pub use lineage::{Direction, Lineage, LineageEdge};
 pub use moment::Tag;
+pub(crate) use read::LastVersion;
 pub(crate) use scan::{DiffScan, Scan, VersionScan};
 pub use scan::{KeyRange, Order};
 pub(crate) use state::View;
@@ -77,6 +77,10 @@ pub(crate) struct EngineOptions {
     /// Whether a database is made where there is none.
     pub(crate) create: bool,
     pub(crate) cache_bytes: usize,
+    /// Size at which a log segment is closed.
+    pub(crate) segment_bytes: u64,
+    /// Log behind the last checkpoint at which the next one is due.
+    pub(crate) tail_bytes: u64,
 }
 
 /// An open database.
@@ -160,10 +164,6 @@ impl<S: AsyncStorage> Engine<S> {
         self.host.now_ms()
     }
 
-    pub(crate) fn actor(&self) -> ActorId {
-        self.actor
-    }
-
     pub(crate) fn is_read_only(&self) -> bool {
         self.options.read_only
     }
@@ -178,7 +178,7 @@ impl<S: AsyncStorage> Engine<S> {
     /// Fails once the database is closed.
     pub(crate) fn check_open(&self) -> Result<()> {
         if self.closed.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorCode::Closed, "the database is closed"));
+            return Err(Error::new(ErrorCode::Closed, "the database is closed: open it again"));
         }
         Ok(())
     }
@@ -187,7 +187,7 @@ impl<S: AsyncStorage> Engine<S> {
     pub(crate) fn check_writable(&self) -> Result<()> {
         self.check_open()?;
         if self.options.read_only {
-            return Err(Error::new(ErrorCode::ReadOnly, "the database was opened read-only"));
+            return Err(Error::new(ErrorCode::ReadOnly, "the database was opened read-only: open it for writing"));
         }
         if self.is_poisoned.load(Ordering::Acquire) {
             let why = self.poisoned.lock().clone().unwrap_or_default();

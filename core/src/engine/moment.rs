@@ -141,26 +141,16 @@ impl<S: AsyncStorage> Engine<S> {
         }
         let commits = vector.iter().map(|(actor, counter)| (format!("{actor}"), *counter)).collect();
         let record = TagRecord { time: newest.to_bits(), commits };
-        let change = DraftChange {
-            collection: TAGS.into(),
-            key: name.into(),
-            value: Some(Encoded::new(&record)?),
-            expires_at: None,
-            expected: Expected::Absent,
-        };
+        let value = Some(Encoded::new(&record)?);
+        let change = DraftChange { expected: Expected::Absent, ..DraftChange::new(TAGS.into(), name, value) };
         Ok(Draft { info, ..Draft::one(change) })
     }
 
     /// A draft that removes a tag.
     pub(crate) async fn draft_untag(&self, name: &str, info: CommitInfo) -> Result<Draft> {
         let document = self.tag_document(name).await?;
-        let change = DraftChange {
-            collection: TAGS.into(),
-            key: name.into(),
-            value: None,
-            expires_at: None,
-            expected: Expected::Version(document.version()),
-        };
+        let expected = Expected::Version(document.version());
+        let change = DraftChange { expected, ..DraftChange::new(TAGS.into(), name, None) };
         Ok(Draft { info, ..Draft::one(change) })
     }
 

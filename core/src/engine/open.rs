@@ -7,6 +7,7 @@ use super::{
     state::State,
 };
 use crate::{
+    bug::{self, Bug},
     clock::Timestamp,
     error::{Error, ErrorCode, Result},
     host::Host,
@@ -36,11 +37,16 @@ impl<S: AsyncStorage> Engine<S> {
             let (given, min) = (options.cache_bytes, limits::CACHE_BYTES_MIN);
             return Err(Error::invalid(format!("a cache of {given} bytes: at least {min} are needed")));
         }
-        let root = match Root::read(&storage).await? {
-            Some(root) => root,
-            None => create(&storage, &*host, options).await?,
+        let (root, made) = match Root::read(&storage).await? {
+            Some(root) => (root, false),
+            None => (create(&storage, &*host, options).await?, true),
         };
         let manifest = Manifest::read(&storage, &root).await?;
+        if !options.read_only && !made && !bug::active(Bug::RootUnsyncedAtOpen) {
+            // Who wrote this slot may have been killed before its sync, or have seen that fail: were it lost later, the slot
+            // before it would count again, and what only that one names is removed below.
+            root.write(&storage).await?;
+        }
         let mut tables = Vec::with_capacity(manifest.tables.len());
         for table in manifest.tables.iter().rev() {
             let opened = Table::open(&storage, table.number, manifest.database, table.bytes).await;
@@ -59,8 +65,8 @@ impl<S: AsyncStorage> Engine<S> {
                 frame: replayed.frame,
                 records_offset: replayed.frame.offset + records_at,
             };
-            let payloads = header.changes.iter().map(|_| None);
-            enter(&memtable, header, &replayed.id, placed, foreign, payloads);
+            let documents = header.changes.iter().map(|c| (key::document(&c.collection, &c.key), None));
+            enter(&memtable, header, &replayed.id, placed, foreign, documents);
             if foreign {
                 foreign_documents.extend(changed_documents(header));
             }
@@ -74,7 +80,7 @@ impl<S: AsyncStorage> Engine<S> {
         segments.extend(recovered.new_segments);
         let state = State { active: Arc::new(memtable), frozen: None, tables: tables.into() };
         let writer = Writer {
-            log: LogWriter::new(manifest.database, manifest.actor, end),
+            log: LogWriter::new(manifest.database, manifest.actor, end, options.segment_bytes),
             unnamed: recovered.actors.keys().copied().collect(),
             actors: recovered.actors,
             clock: recovered.clock,
@@ -95,7 +101,7 @@ impl<S: AsyncStorage> Engine<S> {
             state: RwLock::new(Arc::new(state)),
             actors: RwLock::new(actors),
             writer: Mutex::new(writer),
-            medium: Mutex::new(Some(Medium::new(recovered.filled))),
+            medium: Mutex::new(Some(Medium::new(recovered.filled, options.segment_bytes))),
             segments: RwLock::new(segments),
             files: Mutex::new(Files { root, manifest, retired: Vec::new(), frozen_at: None, merge: None }),
             documents: super::cache::Pool::new(),

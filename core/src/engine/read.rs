@@ -18,22 +18,36 @@ use crate::{
 use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, Ordering};
 
+/// The newest version that an actor wrote of a document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastVersion {
+    pub(crate) version: VersionId,
+    pub(crate) deleted: bool,
+}
+
 impl<S: AsyncStorage> Engine<S> {
-    /// The document as it is now.
+    /// The document as it is now, if it is cached; `None` if the index has to be asked.
+    pub(crate) fn get_cached(&self, collection: &str, key: &str) -> Option<Result<Option<Document>>> {
+        if let Err(e) = self.check_open() {
+            return Some(Err(e));
+        }
+        let published = self.published();
+        let document = key::with_document(collection, key, |name| self.cached(filter_hash(name), name, published))?;
+        self.documents.hits.fetch_add(1, Ordering::Relaxed);
+        let expired = document.expires_at().is_some() && is_expired(document.expires_at(), self.host.now_ms());
+        Some(Ok((!expired).then_some(document)))
+    }
+
+    /// The document as it is now, from the index, for [`Engine::get_cached`] to find it next time.
     pub(crate) async fn get(&self, collection: &str, key: &str) -> Result<Option<Document>> {
         self.check_open()?;
-        let name = key::document(collection, key);
-        let hash = filter_hash(&name);
-        if let Some(document) = self.cached(hash, &name, self.published()) {
-            self.documents.hits.fetch_add(1, Ordering::Relaxed);
-            let expired = document.expires_at().is_some() && is_expired(document.expires_at(), self.host.now_ms());
-            return Ok((!expired).then_some(document));
-        }
         check_collection(collection)?;
         check_key(key)?;
+        let name = key::document(collection, key);
+        let hash = filter_hash(&name);
         let view = self.view();
         self.documents.misses.fetch_add(1, Ordering::Relaxed);
-        let Some(found) = self.find(&view, &name).await? else { return Ok(None) };
+        let Some(found) = self.find_hashed(&view, &name, hash).await? else { return Ok(None) };
         if !found.is_live(view.clock_ms) {
             return Ok(None);
         }
@@ -80,7 +94,7 @@ impl<S: AsyncStorage> Engine<S> {
             return Err(Error::new(ErrorCode::NotFound, "the version is a deletion: it has no value"));
         };
         self.counters.values_read.fetch_add(1, Ordering::Relaxed);
-        Ok(reader::read_value(&self.storage, at).await?.into())
+        reader::read_value(&self.storage, at).await
     }
 
     /// The document at one of its versions; `None` for a deletion.
@@ -91,7 +105,7 @@ impl<S: AsyncStorage> Engine<S> {
         }
         let encoded = self.read_value(version.record, version.payload.clone()).await?;
         Ok(Some(Document(Arc::new(DocumentInner {
-            name: key::document(collection, key).into(),
+            name: key::document(collection, key).as_slice().into(),
             sequence: self.published(),
             timestamp: version.timestamp,
             version: version.id,
@@ -107,7 +121,7 @@ impl<S: AsyncStorage> Engine<S> {
     pub(crate) fn pending_document(&self, change: &super::DraftChange) -> Option<Document> {
         let value = change.value.as_ref().filter(|_| !is_expired(change.expires_at, self.host.now_ms()))?;
         Some(Document(Arc::new(DocumentInner {
-            name: key::document(&change.collection, &change.key).into(),
+            name: key::document(&change.collection, &change.key).as_slice().into(),
             sequence: u64::MAX,
             timestamp: crate::clock::Timestamp::MAX,
             version: VersionId { actor: self.actor, counter: 0 },
@@ -119,17 +133,17 @@ impl<S: AsyncStorage> Engine<S> {
         })))
     }
 
-    /// The newest version of a document that an actor wrote; `None` if there is none or it is a deletion.
+    /// The newest version of a document that an actor wrote.
     pub(crate) async fn newest_by(
         &self,
         collection: &str,
         key: &str,
         actor: crate::id::ActorId,
-    ) -> Result<Option<VersionId>> {
+    ) -> Result<Option<LastVersion>> {
         let mut versions = self.versions(self.writer_view(), collection, key, None).await?;
         while let Some(version) = versions.next(self).await? {
             if version.id.actor == actor {
-                return Ok((!version.deleted).then_some(version.id));
+                return Ok(Some(LastVersion { version: version.id, deleted: version.deleted }));
             }
         }
         Ok(None)

@@ -8,12 +8,12 @@ use super::{
     state::{At, View, read_entry},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorCode, Result},
     id::VersionId,
     index::merge::MergeCursor,
     storage::AsyncStorage,
 };
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use core::ops::Bound;
 
 /// Entries of one document that are stepped over before the next document is looked up instead.
@@ -296,8 +296,11 @@ impl<S: AsyncStorage> Engine<S> {
             None => view.first_key(&document),
             Some(version) => {
                 let commit = self.commit(version).await?;
-                let mut from = document.clone();
-                key::write_stamp(&mut from, commit.timestamp, key::short(version.actor));
+                if !commit.changes.iter().any(|c| c.collection == collection && c.key == key) {
+                    let what = format!("{collection}/{key} has no version {version}");
+                    return Err(Error::new(ErrorCode::NotFound, what));
+                }
+                let mut from = key::version(&document, commit.timestamp, key::short(version.actor));
                 // The next key behind the version itself.
                 from.push(0);
                 from

@@ -87,11 +87,8 @@ impl View {
 
     /// Where the versions that can be seen begin, behind a document's prefix.
     pub(crate) fn first_key(&self, document: &[u8]) -> Vec<u8> {
-        let mut from = Vec::with_capacity(document.len() + 16);
-        from.extend_from_slice(document);
         let newest = self.newest().to_bits() - i64::from(bug::active(Bug::AsOfOffByOne));
-        key::write_stamp(&mut from, Timestamp::from_bits(newest), [0xff; 8]);
-        from
+        key::version(document, Timestamp::from_bits(newest), [0xff; 8])
     }
 }
 
@@ -151,6 +148,11 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// The newest version of a document that a view shows. `document` is its prefix, see [`key::document`].
     pub(crate) async fn find(&self, view: &View, document: &[u8]) -> Result<Option<Found>> {
+        self.find_hashed(view, document, filter_hash(document)).await
+    }
+
+    /// As [`Engine::find`], for a prefix whose hash is known.
+    pub(crate) async fn find_hashed(&self, view: &View, document: &[u8], hash: u64) -> Result<Option<Found>> {
         if let At::Cut { .. } = view.at {
             return self.find_in_cut(view, document).await;
         }
@@ -174,7 +176,6 @@ impl<S: AsyncStorage> Engine<S> {
         if view.state.tables.is_empty() {
             return Ok(best);
         }
-        let hash = filter_hash(document);
         let mut at = TableFound::default();
         for table in view.state.tables.iter() {
             let covered = best.as_ref().is_some_and(|b| key::ascending_stamp(b.timestamp) > table.max_stamp());

@@ -223,8 +223,8 @@ fn check_commit(replayed: &Replayed<'_>) -> Result<Checked> {
             offset: records_at + offset,
             bytes: bytes + RECORD_OVERHEAD as u32,
         });
-        let mut key = key::document(&change.collection, &change.key);
-        key::write_stamp(&mut key, header.timestamp, key::short(header.version.actor));
+        let document = key::document(&change.collection, &change.key);
+        let key = key::version(&document, header.timestamp, key::short(header.version.actor));
         let entry = Entry { counter: header.version.counter, record, expires_at: change.expires_at, conflicted: false };
         keys.push((key, entry));
     }

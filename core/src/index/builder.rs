@@ -110,11 +110,6 @@ impl TableBuilder {
         Ok(())
     }
 
-    /// Entries added so far.
-    pub(crate) fn entries(&self) -> u64 {
-        self.entries
-    }
-
     fn end_block(&mut self) -> Result<()> {
         let salt = layout::block_salt(self.salt, self.blocks);
         let length = self.block.finish(salt, &mut self.output);

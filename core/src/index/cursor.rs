@@ -3,7 +3,6 @@
 //! Invariant: a cursor whose call failed is not valid, so nobody reads on past an error.
 
 use super::{
-    builder::TableInfo,
     memtable::{KeyedEntry, Memtable},
     table::{BlockCache, Blocks, Found, Table},
 };
@@ -24,11 +23,6 @@ pub(crate) struct TableCursor {
 impl TableCursor {
     pub(crate) fn new(table: Arc<Table>) -> Self {
         TableCursor { table, found: Found::default() }
-    }
-
-    /// The table it is in.
-    pub(crate) fn info(&self) -> TableInfo {
-        self.table.info()
     }
 
     pub(crate) fn valid(&self) -> bool {

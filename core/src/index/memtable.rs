@@ -61,6 +61,7 @@ impl Memtable {
     }
 
     /// The entry of exactly `key`, visible or not.
+    #[cfg(test)]
     pub(crate) fn get(&self, key: &[u8]) -> Option<MemEntry> {
         self.map.read().get(key).cloned()
     }

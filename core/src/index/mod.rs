@@ -2,6 +2,7 @@
 //! immutable files before it. It knows nothing of documents; the engine makes the keys.
 
 pub(crate) mod block;
+mod block_cursor;
 pub(crate) mod builder;
 pub(crate) mod cursor;
 pub(crate) mod fences;

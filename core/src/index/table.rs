@@ -7,7 +7,8 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 use super::{
-    block::{Block, BlockCursor, Malformed},
+    block::{Block, Malformed},
+    block_cursor::BlockCursor,
     builder::TableInfo,
     fences::Fences,
     filter::Filter,

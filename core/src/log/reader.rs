@@ -17,10 +17,13 @@ use crate::{
     limits,
     storage::{AsyncStorage, FileName, read_full},
 };
-use alloc::{vec, vec::Vec};
+use alloc::{sync::Arc, vec, vec::Vec};
 
 /// Bytes read at once when frames are read in order.
 const READ_AHEAD_BYTES: usize = 256 << 10;
+
+/// Records up to this size are read without an allocation of their own.
+const SMALL_RECORD_BYTES: usize = 1024;
 
 /// Reads the frames of one segment in order.
 pub(crate) struct FrameReader {
@@ -134,19 +137,23 @@ pub(crate) async fn read_frame<S: AsyncStorage>(
 }
 
 /// Reads the value of a record that the index names.
-pub(crate) async fn read_value<S: AsyncStorage>(storage: &S, at: Location) -> Result<Vec<u8>> {
+pub(crate) async fn read_value<S: AsyncStorage>(storage: &S, at: Location) -> Result<Arc<[u8]>> {
     let file = FileName::Segment(at.segment);
     if at.bytes as usize > limits::VALUE_BYTES_MAX + commit::RECORD_OVERHEAD as usize {
         return Err(Error::corrupt(file, at.offset, "the index names a value larger than a value can be"));
     }
-    let mut record = vec![0; at.bytes as usize];
-    let read = read_full(storage, file, at.offset, &mut record).await?;
-    let whole = record.get(..read).filter(|_| read == record.len()).and_then(commit::read_record).is_some();
-    if !whole {
-        return Err(Error::corrupt(file, at.offset, "the checksum of the value does not match"));
-    }
-    record.drain(..commit::RECORD_OVERHEAD as usize);
-    Ok(record)
+    // Most values are small: one allocation, for the value itself.
+    let (mut small, mut large) = ([0; SMALL_RECORD_BYTES], Vec::new());
+    let record = match small.get_mut(..at.bytes as usize) {
+        Some(record) => record,
+        None => {
+            large.resize(at.bytes as usize, 0);
+            large.as_mut_slice()
+        }
+    };
+    let read = read_full(storage, file, at.offset, record).await?;
+    let value = record.get(..read).filter(|_| read == at.bytes as usize).and_then(commit::read_record);
+    value.map(Arc::from).ok_or_else(|| Error::corrupt(file, at.offset, "the checksum of the value does not match"))
 }
 
 /// The commit in a frame's body.

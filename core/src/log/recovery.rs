@@ -20,6 +20,9 @@ use crate::{
 };
 use alloc::{collections::BTreeMap, format, vec, vec::Vec};
 
+/// Bytes that are written again at once.
+const REWRITE_BYTES: usize = 1 << 20;
+
 /// What the log says in the end.
 #[derive(Debug)]
 pub(crate) struct Recovered {
@@ -228,20 +231,45 @@ pub(crate) async fn replay<S: AsyncStorage>(
     let mut torn_bytes = 0;
     if !is_zero(storage, file, end.offset, length).await? {
         torn_bytes = length - end.offset;
-        if repair && !bug::active(Bug::ForgetTailTruncation) {
-            storage.truncate(file, end.offset).await?;
-            storage.sync(file).await?;
-            filled = end.offset;
-        }
     }
     if repair {
         if unfinished {
             storage.remove(FileName::Segment(end.segment + 1)).await?;
         }
-        // What was replayed may not have been synced before the crash, and new commits will build on it.
-        storage.sync(file).await?;
+        if end != root.durable || length != end.offset {
+            let from = if end.segment == root.durable.segment { root.durable.offset } else { 0 };
+            // The padding of the last frame may be missing.
+            rewrite(storage, file, from, end.offset.min(length)).await?;
+            if !bug::active(Bug::ForgetTailTruncation) {
+                storage.truncate(file, end.offset).await?;
+                filled = end.offset;
+            }
+            storage.sync(file).await?;
+        }
     }
     Ok(Recovered { end, actors, clock, filled, new_segments, torn_bytes })
+}
+
+/// Writes again what was read, for the caller to sync.
+///
+/// New commits will build on it, and a sync alone does not make it durable: whoever wrote it may have been killed before its
+/// sync, or may have seen that sync fail, and a system that failed to write a page need not try again unless it is changed
+/// (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
+async fn rewrite<S: AsyncStorage>(storage: &S, file: FileName, mut from: u64, to: u64) -> Result<()> {
+    if bug::active(Bug::RecoveryTrustsSync) {
+        return Ok(());
+    }
+    let mut chunk = vec![0; usize::try_from(to.saturating_sub(from)).map_or(REWRITE_BYTES, |n| n.min(REWRITE_BYTES))];
+    while from < to {
+        let wanted = usize::try_from(to - from).map_or(chunk.len(), |n| n.min(chunk.len()));
+        let read = read_full(storage, file, from, &mut chunk[..wanted]).await?;
+        if read == 0 {
+            return Err(Error::corrupt(file, from, "the segment ends before what was just read of it"));
+        }
+        storage.write_at(file, from, &chunk[..read]).await?;
+        from += read as u64;
+    }
+    Ok(())
 }
 
 fn follower_segment(manifest: &Manifest, new: &[super::root::SegmentInfo]) -> u32 {

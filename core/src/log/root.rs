@@ -19,8 +19,8 @@ use crate::{
 use alloc::{vec, vec::Vec};
 use serde::{Deserialize, Serialize};
 
-const SLOT_BYTES: usize = 4096;
-const SLOT_FIELDS: usize = 8 + 4 + 16 + 8 + 4 + 4 + 4 + 8 + 8 + 32;
+pub(crate) const SLOT_BYTES: usize = 4096;
+pub(crate) const SLOT_FIELDS: usize = 8 + 4 + 16 + 8 + 4 + 4 + 4 + 8 + 8 + 32;
 const ROOT_MAGIC: [u8; 8] = *b"KORUROOT";
 const MANIFEST_MAGIC: [u8; 8] = *b"KORUMANI";
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
@@ -159,7 +159,7 @@ impl Root {
 }
 
 impl Manifest {
-    fn encode(&self) -> Result<Vec<u8>> {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
         let mut out = Vec::new();
         out.extend_from_slice(&MANIFEST_MAGIC);
         out.extend_from_slice(&segment::FORMAT.to_le_bytes());
@@ -169,6 +169,11 @@ impl Manifest {
                 out
             })
             .map_err(|e| Error::new(ErrorCode::Io, alloc::format!("the manifest cannot be encoded: {e}")))
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Manifest> {
+        let record = bytes.strip_prefix(&MANIFEST_MAGIC)?.strip_prefix(&segment::FORMAT.to_le_bytes())?;
+        postcard::from_bytes(record).ok()
     }
 
     /// Writes and syncs manifest `number`, and returns its checksum for the root.
@@ -198,10 +203,7 @@ impl Manifest {
         if crc32fast::hash(&bytes) != root.manifest_checksum {
             return Err(corrupt("the checksum of the manifest does not match the root's"));
         }
-        let record = (bytes.strip_prefix(&MANIFEST_MAGIC))
-            .and_then(|rest| rest.strip_prefix(&segment::FORMAT.to_le_bytes()))
-            .ok_or_else(|| corrupt("this is not a manifest"))?;
-        let manifest: Manifest = postcard::from_bytes(record).map_err(|_| corrupt("the manifest is malformed"))?;
+        let manifest = Manifest::decode(&bytes).ok_or_else(|| corrupt("the manifest is malformed"))?;
         let sound = manifest.database == root.database
             && manifest.segments.len() + manifest.tables.len() <= limits::FILES_MAX
             && manifest.actors.len() <= limits::ACTORS_MAX

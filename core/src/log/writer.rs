@@ -11,8 +11,11 @@ use super::{
 };
 use crate::{
     bug::{self, Bug},
-    codec::commit::{Form, Header},
-    error::{ErrorCode, Result},
+    codec::{
+        commit::{Form, Header},
+        varint,
+    },
+    error::{Error, ErrorCode, Result},
     id::{ActorId, CommitId, DatabaseId},
     limits,
     storage::{AsyncStorage, FileName},
@@ -21,9 +24,6 @@ use alloc::{vec, vec::Vec};
 
 /// Batches up to this size are worth writing zeros ahead for: larger ones would only write their bytes twice.
 const SMALL_BATCH_BYTES: usize = 64 << 10;
-
-/// Small batches after which zeros are written ahead: a process that writes a few documents and ends does not need them.
-const SMALL_BATCHES_MIN: u32 = 64;
 
 /// Bytes for one segment, in order.
 #[derive(Debug)]
@@ -56,6 +56,7 @@ pub(crate) struct LogWriter {
     database: DatabaseId,
     actor: ActorId,
     salt: Salt,
+    segment_bytes: u64,
     end: Position,
     runs: Vec<Run>,
     /// The last sequence known to be durable.
@@ -68,18 +69,24 @@ pub(crate) const BEGIN: Position =
     Position { segment: 1, offset: segment::HEADER_BYTES, sequence: 0, chain: CHAIN_START };
 
 impl LogWriter {
-    /// A writer that goes on at `end`, everything before which is durable.
-    pub(crate) fn new(database: DatabaseId, actor: ActorId, end: Position) -> Self {
+    /// A writer that goes on at `end`, everything before which is durable, and begins a segment where one would pass
+    /// `segment_bytes`.
+    pub(crate) fn new(database: DatabaseId, actor: ActorId, end: Position, segment_bytes: u64) -> Self {
         let salt = Salt::new(database, end.segment);
-        LogWriter { database, actor, salt, end, runs: Vec::new(), durable: end.sequence, scratch: Vec::new() }
+        LogWriter {
+            database,
+            actor,
+            salt,
+            segment_bytes,
+            end,
+            runs: Vec::new(),
+            durable: end.sequence,
+            scratch: Vec::new(),
+        }
     }
 
     pub(crate) fn end(&self) -> Position {
         self.end
-    }
-
-    pub(crate) fn durable(&self) -> u64 {
-        self.durable
     }
 
     pub(crate) fn set_durable(&mut self, sequence: u64) {
@@ -87,17 +94,28 @@ impl LogWriter {
     }
 
     /// Lays out one commit behind the last one. `values` are the encoded values of the changes that have one.
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED` for a commit that no reader would accept as one frame. Nothing is laid out then.
     pub(crate) fn append<'v>(
         &mut self,
         header: &Header<'_>,
         id: &CommitId,
         values: impl Iterator<Item = &'v [u8]>,
         values_bytes: u64,
-    ) -> Placed {
+    ) -> Result<Placed> {
         self.scratch.clear();
         header.encode(Form::Stored(self.actor), &mut self.scratch);
-        let frame_bytes = frame::frame_bytes(self.scratch.len() as u64 + values_bytes + 16);
-        if self.end.offset + frame_bytes > limits::SEGMENT_BYTES && self.end.offset > segment::HEADER_BYTES {
+        let length_bytes = varint::BYTES_MAX as u64;
+        let body_bytes = self.scratch.len() as u64 + length_bytes + values_bytes;
+        if body_bytes > limits::COMMIT_BYTES_MAX as u64 {
+            let (changes, max) = (header.changes.len(), limits::COMMIT_BYTES_MAX);
+            return Err(Error::limit(alloc::format!(
+                "a commit of {changes} changes takes {body_bytes} bytes of log: at most {max} bytes fit into one"
+            )));
+        }
+        let frame_bytes = frame::frame_bytes(body_bytes);
+        if self.end.offset + frame_bytes > self.segment_bytes && self.end.offset > segment::HEADER_BYTES {
             self.begin_segment();
         }
         let run = match self.runs.last_mut() {
@@ -133,11 +151,11 @@ impl LogWriter {
         self.end.offset += frame.frame_bytes();
         self.end.sequence = sequence;
         self.end.chain = extend(&self.end.chain, id);
-        Placed {
+        Ok(Placed {
             sequence,
             frame: Location { segment: self.end.segment, offset, bytes },
             records_offset: offset + (frame::HEADER_BYTES + records_at) as u64,
-        }
+        })
     }
 
     fn begin_segment(&mut self) {
@@ -178,14 +196,15 @@ impl LogWriter {
 pub(crate) struct Medium {
     /// Zeros reach up to here in the last segment.
     pub(crate) filled: u64,
-    small_batches: u32,
+    small_batches: u64,
+    segment_bytes: u64,
     /// Bytes written since the last sync.
     pub(crate) dirty: bool,
 }
 
 impl Medium {
-    pub(crate) fn new(filled: u64) -> Self {
-        Medium { filled, small_batches: 0, dirty: false }
+    pub(crate) fn new(filled: u64, segment_bytes: u64) -> Self {
+        Medium { filled, small_batches: 0, segment_bytes, dirty: false }
     }
 }
 
@@ -267,10 +286,11 @@ async fn fill_ahead<S: AsyncStorage>(
         return Ok(());
     }
     medium.small_batches = medium.small_batches.saturating_add(1);
-    if medium.small_batches < SMALL_BATCHES_MIN {
+    // A process that writes a few documents and ends does not need them: 64 small batches in a segment of 64 MiB.
+    if medium.small_batches < medium.segment_bytes / limits::PREALLOCATE_BYTES {
         return Ok(());
     }
-    let to = (end + limits::PREALLOCATE_BYTES).min(limits::SEGMENT_BYTES);
+    let to = (end + limits::PREALLOCATE_BYTES).min(medium.segment_bytes);
     if to > end {
         match storage.write_at(file, end, &vec![0; (to - end) as usize]).await {
             Ok(()) => medium.filled = to,
@@ -280,4 +300,33 @@ async fn fill_ahead<S: AsyncStorage>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::Timestamp, id::VersionId};
+
+    #[test]
+    fn a_commit_that_no_reader_would_accept_is_refused_before_it_is_laid_out() {
+        let actor = ActorId([1; 16]);
+        let header = Header {
+            version: VersionId { actor, counter: 1 },
+            timestamp: Timestamp::from_millis(0),
+            dependencies: Vec::new(),
+            author: None,
+            message: None,
+            token: None,
+            causes: Vec::new(),
+            changes: Vec::new(),
+        };
+        let mut log = LogWriter::new(DatabaseId([2; 16]), actor, BEGIN, limits::SEGMENT_BYTES);
+        let max = limits::COMMIT_BYTES_MAX as u64;
+        let refused = log.append(&header, &header.id(), core::iter::empty(), max).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::LimitExceeded);
+        assert_eq!(log.end(), BEGIN);
+        assert!(log.take().is_none());
+        log.append(&header, &header.id(), core::iter::empty(), 0).unwrap();
+        assert_eq!(log.end().sequence, 1);
+    }
 }

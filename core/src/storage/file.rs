@@ -93,6 +93,10 @@ impl FileStorage {
                 )));
             }
             Err(e) if e.kind() == ErrorKind::NotFound && create => make_directory(&directory)?,
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                let message = format!("there is no database at {}: no such directory", directory.display());
+                return Err(Error::new(ErrorCode::NotFound, message).with_source(e));
+            }
             Err(e) => return Err(refused("open", &directory, e)),
         }
         check_content(&directory, create)?;
@@ -275,6 +279,12 @@ impl Storage for FileStorage {
 fn make_directory(directory: &Path) -> Result<()> {
     match fs::create_dir(directory) {
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            let parent = directory.parent().unwrap_or(directory).display();
+            let message =
+                format!("no database can be made at {}: make the directory {parent} first", directory.display());
+            return Err(Error::new(ErrorCode::NotFound, message).with_source(e));
+        }
         made => made.map_err(|e| refused_writing("create the directory", directory, e))?,
     }
     let parent = directory.parent().unwrap_or(directory);

@@ -67,6 +67,7 @@ impl PartialEq<&str> for Text {
 }
 
 impl From<&str> for Text {
+    #[inline]
     fn from(text: &str) -> Text {
         Text(SmolStr::new(text))
     }

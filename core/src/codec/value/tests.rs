@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     ErrorCode, Map,
-    limits::{VALUE_BYTES_MAX, VALUE_DEPTH_MAX},
+    limits::{VALUE_BYTES_MAX, VALUE_DEPTH_MAX, VALUE_ITEMS_MAX},
     value::tests::{json_values, values},
 };
 use alloc::{string::String, vec};
@@ -192,8 +192,8 @@ fn a_length_beyond_the_input_allocates_nothing_of_that_size() {
         crate::codec::varint::write_u64(&mut bytes, u64::MAX >> 1);
         assert!(decode(&bytes).unwrap_err().is(ErrorCode::Corrupt));
     }
-    // Each level claims all that is left: believed, 60 levels of this would reserve some 120 GiB.
-    let mut bytes = vec![0; 1 << 26];
+    // Each level claims all that is left, and has it but for the levels: believed, this would reserve some GiB.
+    let mut bytes = vec![0; VALUE_ITEMS_MAX / 60];
     for at in 0..60 {
         let left = bytes.len() - at * 5 - 5;
         let mut claim = vec![tag::LONG_ARRAY];
@@ -233,10 +233,25 @@ fn a_value_is_accepted_up_to_its_largest_size_and_not_beyond() {
         }
     }
     assert!(refusal(&Endless).is(ErrorCode::LimitExceeded));
-    let fits = Value::Bytes(vec![7; VALUE_BYTES_MAX - 64]);
-    assert_eq!(decode(&bytes_of(&fits)).unwrap(), fits);
-    assert!(refusal(&Value::Bytes(vec![7; VALUE_BYTES_MAX])).is(ErrorCode::LimitExceeded));
+    // A tag and four bytes of length stand in front.
+    let fits = Value::Bytes(vec![7; VALUE_BYTES_MAX - 5]);
+    let bytes = bytes_of(&fits);
+    assert_eq!((bytes.len(), decode(&bytes).unwrap()), (VALUE_BYTES_MAX, fits));
+    assert!(refusal(&Value::Bytes(vec![7; VALUE_BYTES_MAX - 4])).is(ErrorCode::LimitExceeded));
+    assert!(refusal(&(vec![0; VALUE_BYTES_MAX / 8], "x".repeat(VALUE_BYTES_MAX))).is(ErrorCode::LimitExceeded));
     assert!(refusal(&"x".repeat(VALUE_BYTES_MAX)).is(ErrorCode::LimitExceeded));
+}
+
+#[test]
+fn a_value_is_accepted_up_to_its_most_items_and_not_beyond() {
+    // Two arrays with a container of their own, so that what counts is the sum.
+    let items = |count: usize| (vec![true; count / 2], vec![true; count - count / 2 - 2]);
+    let bytes = bytes_of(&items(VALUE_ITEMS_MAX));
+    assert!(decode(&bytes).is_ok());
+    assert!(refusal(&items(VALUE_ITEMS_MAX + 1)).is(ErrorCode::LimitExceeded));
+    let mut more = vec![tag::ARRAY + 1];
+    more.extend(bytes);
+    assert!(decode(&more).unwrap_err().is(ErrorCode::Corrupt));
 }
 
 #[test]

@@ -1,0 +1,344 @@
+//! The decoders as fuzz targets reach them. Compiled only with the feature `seeded-bugs`, and no part of the interface.
+//!
+//! Random bytes hardly ever have a right checksum, so `fix_*` put the right ones in: behind a checksum a decoder is as
+//! careful as in front of it.
+
+use crate::{
+    codec,
+    codec::commit::{self, Form, RECORD_OVERHEAD},
+    error::Result,
+    id::{ActorId, DatabaseId},
+    index::{
+        self,
+        builder::TableBuilder,
+        cursor::TableCursor,
+        layout::{FOOTER_BYTES, HEADER_BYTES as TABLE_HEADER_BYTES},
+        table::{Blocks, NoCache, Table},
+    },
+    log::{
+        CHAIN_START, Position, extend,
+        frame::{self, FrameHeader, Salt},
+        reader,
+        recovery::Follower,
+        root, segment,
+    },
+    storage::{AsyncStorage, FileName, Storage, memory::MemoryStorage},
+    value::Value,
+};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+
+/// The database that single frames, commits and tables are of.
+const DATABASE: DatabaseId = DatabaseId([7; 16]);
+/// Its actor.
+const ACTOR: ActorId = ActorId([9; 16]);
+/// The number of single segments and tables.
+const NUMBER: u32 = 1;
+
+/// Files by name.
+pub type Files = BTreeMap<FileName, Vec<u8>>;
+
+/// A value from its canonical bytes.
+pub fn decode_value(bytes: &[u8]) -> Result<Value> {
+    codec::value::decode(bytes)
+}
+
+/// The canonical bytes of a value.
+pub fn encode_value(value: &Value) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    codec::value::encode(value, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Decodes the header of a commit and encodes it again.
+pub fn recode_commit(bytes: &[u8]) -> Result<Vec<u8>> {
+    let header = commit::decode(bytes, ACTOR)?;
+    let _ = header.record_offsets();
+    let mut out = Vec::new();
+    header.encode(Form::Stored(ACTOR), &mut out);
+    Ok(out)
+}
+
+/// Decodes the header of a frame and encodes it again; `None` for bytes that are none.
+pub fn recode_frame(bytes: &[u8], offset: u64) -> Option<[u8; 32]> {
+    let salt = Salt::new(DATABASE, NUMBER);
+    let header = FrameHeader::decode(bytes, salt, offset)?;
+    let _ = (header.frame_bytes(), header.durable_sequence());
+    Some(header.encode(salt, offset))
+}
+
+/// Follows the frames of a segment to their end, and returns how many there are.
+pub fn read_segment(bytes: Vec<u8>) -> Result<u64> {
+    let name = FileName::Segment(NUMBER);
+    segment::SegmentHeader::decode(&bytes, DATABASE, NUMBER)?;
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::from_files([(name, bytes)]));
+    crate::database::ready(async {
+        let begin = Position { segment: NUMBER, offset: segment::HEADER_BYTES, sequence: 0, chain: CHAIN_START };
+        let mut follower = Follower::new(DATABASE, ACTOR, begin);
+        while follower.next(&storage, |replayed| check_values(&replayed.commit)).await?.is_some() {}
+        Ok(follower.position.sequence)
+    })
+}
+
+fn check_values(commit: &reader::OpenedCommit<'_>) -> Result<()> {
+    let (offsets, _) = commit.header.record_offsets();
+    for (change, offset) in commit.header.changes.iter().zip(offsets) {
+        if let Some(value) = commit.value(offset, change.value_bytes)? {
+            let _ = codec::value::decode(value);
+        }
+    }
+    Ok(())
+}
+
+/// Opens a table, walks over it in every way there is, verifies it, and returns its entries.
+pub fn read_table(bytes: Vec<u8>) -> Result<u64> {
+    let length = bytes.len() as u64;
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::from_files([(FileName::Table(NUMBER), bytes)]));
+    crate::database::ready(async {
+        let table = Arc::new(Table::open(&storage, NUMBER, DATABASE, length).await?);
+        let blocks = Blocks { storage: &storage, cache: &NoCache };
+        let walked = walk(&table, blocks).await;
+        let verified = table.verify(&storage).await;
+        if let (Ok(forward), Ok(entries)) = (&walked, &verified) {
+            // What verify accepts is one sorted list, whichever way it is walked.
+            assert_eq!(forward, entries, "verify and a walk over the table disagree");
+        }
+        walked.and(verified)
+    })
+}
+
+async fn walk<S: AsyncStorage>(table: &Arc<Table>, blocks: Blocks<'_, S, NoCache>) -> Result<u64> {
+    let mut cursor = TableCursor::new(table.clone());
+    let mut entries = 0;
+    let mut more = cursor.seek(blocks, &[]).await?;
+    while more {
+        let key = cursor.key().to_vec();
+        let mut other = TableCursor::new(table.clone());
+        let _ = other.seek(blocks, &key).await;
+        let _ = other.seek_back(blocks, &key).await;
+        let _ = table.may_contain(index::filter::filter_hash(&key));
+        entries += 1;
+        more = cursor.next(blocks).await?;
+    }
+    Ok(entries)
+}
+
+/// A table of these entries, which ascend.
+pub fn build_table(entries: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<u8>> {
+    let storage = MemoryStorage::new();
+    let shared: Arc<dyn Storage> = Arc::new(storage.clone());
+    crate::database::ready(async {
+        let mut builder = TableBuilder::create(&shared, NUMBER, DATABASE, |key| Some(key)).await?;
+        for (key, value) in entries {
+            builder.add(&shared, key, value).await?;
+        }
+        builder.finish(&shared, 0).await.map(drop)
+    })?;
+    Ok(storage.files().remove(&FileName::Table(NUMBER)).unwrap_or_default())
+}
+
+fn put(bytes: &mut [u8], at: usize, field: &[u8]) {
+    if let Some(place) = at.checked_add(field.len()).and_then(|end| bytes.get_mut(at..end)) {
+        place.copy_from_slice(field);
+    }
+}
+
+fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..).and_then(|rest| rest.first_chunk()).copied()
+}
+
+/// Puts right checksums into the header of a frame.
+pub fn fix_frame(bytes: &mut [u8], offset: u64) {
+    fix_frame_header(bytes, Salt::new(DATABASE, NUMBER), offset, |header| header);
+}
+
+fn fix_frame_header(bytes: &mut [u8], salt: Salt, offset: u64, change: impl Fn(FrameHeader) -> FrameHeader) {
+    let read = |bytes: &[u8]| {
+        Some(FrameHeader {
+            body_bytes: u32::from_le_bytes(field(bytes, 4)?),
+            sequence: u64::from_le_bytes(field(bytes, 8)?),
+            link: field(bytes, 16)?,
+            body_checksum: u32::from_le_bytes(field(bytes, 24)?),
+            kind: *bytes.get(28)?,
+            codec: *bytes.get(29)?,
+            unsynced: u16::from_le_bytes(field(bytes, 30)?),
+        })
+    };
+    if let Some(header) = read(bytes) {
+        put(bytes, 0, &change(header).encode(salt, offset));
+    }
+}
+
+/// Puts right checksums, sequences and links into a segment.
+pub fn fix_segment(bytes: &mut [u8]) {
+    let begin = Position { segment: NUMBER, offset: segment::HEADER_BYTES, sequence: 0, chain: CHAIN_START };
+    fix_log(bytes, DATABASE, ACTOR, begin, &mut |_| {});
+}
+
+/// The same from a position on, and tells `at` every position between two frames. Returns the last.
+fn fix_log(
+    bytes: &mut [u8],
+    database: DatabaseId,
+    actor: ActorId,
+    begin: Position,
+    at: &mut dyn FnMut(Position),
+) -> Position {
+    let header =
+        segment::SegmentHeader { database, number: begin.segment, sequence: begin.sequence, chain: begin.chain };
+    put(bytes, 0, &header.encode());
+    let salt = Salt::new(database, begin.segment);
+    let mut position = begin;
+    loop {
+        at(position);
+        let start = position.offset as usize;
+        let Some(frame) = bytes.get_mut(start..).filter(|rest| rest.iter().take(8).any(|&byte| byte != 0)) else {
+            return position;
+        };
+        let Some(length) = field(frame, 4).map(u32::from_le_bytes) else { return position };
+        let Some((head, rest)) = frame.split_at_mut_checked(frame::HEADER_BYTES) else { return position };
+        let Some(body) = rest.get_mut(..length as usize) else { return position };
+        let kind = FrameHeader {
+            body_bytes: length,
+            sequence: 1,
+            link: [0; 8],
+            body_checksum: 0,
+            kind: 1,
+            codec: 0,
+            unsynced: 0,
+        };
+        let records = reader::open_commit(&kind, body, actor).map(|commit| {
+            let lengths = commit.header.changes.iter().map(|c| c.value_bytes);
+            (commit.records_at, commit.header.record_offsets().0, lengths.collect::<Vec<_>>())
+        });
+        if let Ok((records_at, offsets, lengths)) = records {
+            for (offset, length) in offsets.into_iter().zip(lengths) {
+                let (Some(length), from) = (length, records_at + offset as usize) else { continue };
+                let value = from + RECORD_OVERHEAD as usize;
+                let checksum = body.get(value..value + length as usize).map(crc32fast::hash).unwrap_or_default();
+                put(body, from, &checksum.to_le_bytes());
+            }
+        }
+        let link = frame::link(&position.chain);
+        let (sequence, body_checksum) = (position.sequence + 1, crc32fast::hash(body));
+        fix_frame_header(head, salt, position.offset, |header| FrameHeader { sequence, link, body_checksum, ..header });
+        let id = reader::open_commit(&kind, body, actor).and_then(|mut commit| commit.complete());
+        let Ok(id) = id else { return position };
+        position.offset += kind.frame_bytes();
+        position.sequence = sequence;
+        position.chain = extend(&position.chain, &id);
+    }
+}
+
+/// Puts right checksums into a table.
+pub fn fix_table(bytes: &mut [u8]) {
+    fix_table_of(bytes, DATABASE, NUMBER);
+}
+
+fn fix_table_of(bytes: &mut [u8], database: DatabaseId, number: u32) {
+    let salt = index::layout::table_salt(database, number);
+    put(bytes, 0, &index::layout::encode_header(database, number));
+    let Some(footer_at) = bytes.len().checked_sub(FOOTER_BYTES) else { return };
+    let number_at = |bytes: &[u8], at| field(bytes, footer_at + at).map_or(0, u64::from_le_bytes) as usize;
+    let (filter_at, filter, fences) = (number_at(bytes, 0), number_at(bytes, 8), number_at(bytes, 16));
+    let part = |bytes: &[u8], at: usize, length: usize| {
+        at.checked_add(length).and_then(|end| bytes.get(at..end)).map(|part| index::layout::salted_crc(salt, part))
+    };
+    let blocks: Vec<u64> =
+        bytes.get(filter_at.saturating_add(filter)..footer_at).map(block_lengths).unwrap_or_default();
+    let mut at = TABLE_HEADER_BYTES;
+    for (number, length) in blocks.into_iter().enumerate() {
+        let Some(end) = at.checked_add(length as usize).filter(|end| *end <= filter_at) else { break };
+        let salt = index::layout::block_salt(salt, number as u32);
+        let checksum =
+            end.checked_sub(4).and_then(|last| bytes.get(at..last)).map(|b| index::layout::salted_crc(salt, b));
+        if let Some(checksum) = checksum {
+            put(bytes, end - 4, &checksum.to_le_bytes());
+        }
+        at = end;
+    }
+    if let (Some(filter_crc), Some(fences_crc)) =
+        (part(bytes, filter_at, filter), part(bytes, filter_at.saturating_add(filter), fences))
+    {
+        put(bytes, footer_at + 44, &filter_crc.to_le_bytes());
+        put(bytes, footer_at + 48, &fences_crc.to_le_bytes());
+    }
+    let checksum =
+        bytes.get(footer_at..footer_at + FOOTER_BYTES - 4).map(|footer| index::layout::salted_crc(salt, footer));
+    put(bytes, footer_at + FOOTER_BYTES - 4, &checksum.unwrap_or_default().to_le_bytes());
+}
+
+/// The lengths of a table's blocks, as its fences have them.
+fn block_lengths(fences: &[u8]) -> Vec<u64> {
+    let mut input = codec::cursor::Cursor::new(fences);
+    let mut skip = |input: &mut codec::cursor::Cursor<'_>| {
+        input.varint().and_then(|n| input.bytes(usize::try_from(n).ok()?)).map(drop)
+    };
+    let mut lengths = Vec::new();
+    if skip(&mut input).is_none() {
+        return lengths;
+    }
+    while let Some(length) = input.varint() {
+        lengths.push(length);
+        if skip(&mut input).is_none() {
+            break;
+        }
+    }
+    lengths
+}
+
+/// Puts right checksums, links and lengths into the files of a database, as far as they can be followed.
+pub fn fix_files(files: &mut Files) {
+    let manifest_number = |files: &Files, slot: usize| {
+        let root = files.get(&FileName::Root)?;
+        Some((u64::from_le_bytes(field(root, slot + 28)?), u32::from_le_bytes(field(root, slot + 36)?)))
+    };
+    let newest = [0, root::SLOT_BYTES].into_iter().filter_map(|slot| manifest_number(files, slot)).max();
+    let Some((_, number)) = newest else { return };
+    let name = FileName::Manifest(number);
+    let mut checkpoint = None;
+    if let Some(mut manifest) = files.get(&name).and_then(|bytes| root::Manifest::decode(bytes)) {
+        let mut position = Position { segment: 1, offset: segment::HEADER_BYTES, sequence: 0, chain: CHAIN_START };
+        let wanted = (manifest.checkpoint.segment, manifest.checkpoint.offset);
+        while let Some(bytes) = files.get_mut(&FileName::Segment(position.segment)) {
+            let end = fix_log(bytes, manifest.database, manifest.actor, position, &mut |at| {
+                if (at.segment, at.offset) == wanted {
+                    manifest.checkpoint = at;
+                }
+            });
+            position = Position { segment: end.segment + 1, offset: segment::HEADER_BYTES, ..end };
+        }
+        for table in &mut manifest.tables {
+            if let Some(bytes) = files.get_mut(&FileName::Table(table.number)) {
+                table.bytes = bytes.len() as u64;
+                fix_table_of(bytes, manifest.database, table.number);
+            }
+        }
+        checkpoint = Some((manifest.database, manifest.checkpoint));
+        if let Ok(bytes) = manifest.encode() {
+            files.insert(name, bytes);
+        }
+    }
+    let checksums: BTreeMap<u32, u32> = (files.iter())
+        .filter_map(|(name, bytes)| match name {
+            FileName::Manifest(number) => Some((*number, crc32fast::hash(bytes))),
+            _ => None,
+        })
+        .collect();
+    for slot in [0, root::SLOT_BYTES] {
+        let checksum = manifest_number(files, slot).and_then(|(_, number)| checksums.get(&number));
+        let Some(root) = files.get_mut(&FileName::Root) else { return };
+        if let Some(checksum) = checksum {
+            put(root, slot + 40, &checksum.to_le_bytes());
+        }
+        if let Some((database, at)) = checkpoint {
+            put(root, slot + 12, &database.0);
+            put(root, slot + 44, &at.segment.to_le_bytes());
+            put(root, slot + 48, &at.offset.to_le_bytes());
+            put(root, slot + 56, &at.sequence.to_le_bytes());
+            put(root, slot + 64, &at.chain);
+        }
+        if let Some(fields) = root.get(slot..slot + root::SLOT_FIELDS) {
+            let checksum = crc32fast::hash(fields);
+            put(root, slot + root::SLOT_FIELDS, &checksum.to_le_bytes());
+        }
+    }
+}

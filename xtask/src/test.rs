@@ -1,0 +1,157 @@
+//! `cargo xtask test`: every check that a change must pass, in one order, for people and for CI.
+//!
+//! All checks run even if one fails, so that one run tells everything; only a build that fails ends it, because what
+//! follows would fail for the same reason.
+
+use crate::{
+    Result, docs,
+    process::{cargo, run as run_command, works},
+    release,
+    report::Report,
+    tools, wasm,
+};
+use std::process::Command;
+
+struct Check {
+    name: &'static str,
+    what: &'static str,
+    slow: bool,
+    /// Without this one the others make no sense.
+    decisive: bool,
+    run: fn(&Scope) -> Result<String>,
+}
+
+/// Which packages are meant.
+struct Scope {
+    bench: bool,
+    nextest: bool,
+}
+
+const CHECKS: &[Check] = &[
+    Check { name: "fmt", what: "the code is formatted", slow: false, decisive: false, run: fmt },
+    Check { name: "clippy", what: "no lint is violated", slow: false, decisive: false, run: clippy },
+    Check {
+        name: "build",
+        what: "builds the tests, some minutes the first time",
+        slow: false,
+        decisive: true,
+        run: build,
+    },
+    Check { name: "tests", what: "runs the tests of all packages", slow: false, decisive: false, run: tests },
+    Check {
+        name: "doctests",
+        what: "runs the examples in the documentation",
+        slow: false,
+        decisive: false,
+        run: doctests,
+    },
+    Check {
+        name: "rustdoc",
+        what: "the documentation builds without a warning",
+        slow: true,
+        decisive: false,
+        run: rustdoc,
+    },
+    Check { name: "no_std", what: "the core builds without std, for wasm32", slow: true, decisive: false, run: no_std },
+    Check {
+        name: "deny",
+        what: "licences, duplicates and sources of dependencies",
+        slow: true,
+        decisive: false,
+        run: deny,
+    },
+    Check { name: "size", what: "the release binary stays small", slow: true, decisive: false, run: size },
+    Check { name: "docs", what: "docs/reference is what the code says", slow: true, decisive: false, run: reference },
+];
+
+/// Runs the checks, without the slow ones if `quick`.
+pub(crate) fn run(quick: bool) -> Result<()> {
+    let scope = Scope { bench: !quick && tools::has_c_compiler(), nextest: works("cargo", &["nextest", "--version"]) };
+    if !quick && !scope.bench {
+        eprintln!("there is no C compiler, so the package koru-bench is left out");
+    }
+    let mut report = Report::default();
+    for check in CHECKS.iter().filter(|check| !(quick && check.slow)) {
+        let succeeded = report.step(check.name, check.what, || (check.run)(&scope));
+        if check.decisive && !succeeded {
+            eprintln!("\nthe remaining checks are left out, because the build failed");
+            break;
+        }
+    }
+    report.finish()
+}
+
+impl Scope {
+    /// `cargo` with a subcommand for every package that is meant.
+    fn cargo(&self, subcommand: &[&str]) -> Command {
+        let mut command = cargo();
+        command.args(subcommand).arg("--workspace");
+        if !self.bench {
+            command.args(["--exclude", "koru-bench"]);
+        }
+        command
+    }
+}
+
+fn fmt(_: &Scope) -> Result<String> {
+    quiet(run_command(cargo().args(["fmt", "--all", "--check"])))
+        .map_err(|e| format!("{e}\n`cargo xtask fmt` formats the code"))
+}
+
+fn clippy(scope: &Scope) -> Result<String> {
+    quiet(run_command(scope.cargo(&["clippy"]).args(["--all-targets", "--", "-D", "warnings"])))
+}
+
+fn build(scope: &Scope) -> Result<String> {
+    let subcommand: &[&str] = if scope.nextest { &["nextest", "run"] } else { &["test"] };
+    quiet(run_command(scope.cargo(subcommand).arg("--no-run")))
+}
+
+fn tests(scope: &Scope) -> Result<String> {
+    if scope.nextest {
+        return quiet(run_command(scope.cargo(&["nextest", "run"]).args(["--no-fail-fast", "--status-level", "fail"])));
+    }
+    quiet(run_command(scope.cargo(&["test"]).args(["--no-fail-fast", "--lib", "--bins", "--tests", "--examples"])))
+}
+
+fn doctests(scope: &Scope) -> Result<String> {
+    quiet(run_command(scope.cargo(&["test"]).args(["--doc", "--no-fail-fast"])))
+}
+
+fn rustdoc(scope: &Scope) -> Result<String> {
+    quiet(run_command(scope.cargo(&["doc"]).arg("--no-deps").env("RUSTDOCFLAGS", "-D warnings")))
+}
+
+fn no_std(_: &Scope) -> Result<String> {
+    let toolchain = wasm::toolchain()?;
+    let mut command = toolchain.cargo();
+    command.args(["build", "--package", "koru-delta", "--no-default-features", "--target", wasm::TARGET]);
+    // Nothing of it runs, so nothing of it is optimised.
+    command.args(["--config", "profile.dev.package.\"*\".opt-level=0"]);
+    run_command(&mut command)?;
+    Ok(format!("with {}", toolchain.name()))
+}
+
+fn deny(_: &Scope) -> Result<String> {
+    // The list of advisories is a download of its own; the licences, versions and sources are all in the lock file.
+    quiet(run_command(tools::cargo_deny()?.args([
+        "--all-features",
+        "--locked",
+        "check",
+        "licenses",
+        "bans",
+        "sources",
+    ])))
+}
+
+fn size(_: &Scope) -> Result<String> {
+    release::size_within_bound()
+}
+
+fn reference(_: &Scope) -> Result<String> {
+    docs::check()
+}
+
+fn quiet(result: Result<()>) -> Result<String> {
+    result.map(|()| String::new())
+}
