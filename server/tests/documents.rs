@@ -201,7 +201,7 @@ fn history_is_read_in_pages() {
     assert_eq!(place.failure(&["history", "a/never"]), (3, "NOT_FOUND".into()));
     let line = place.koru(&["history", "a/b", "--limit", "1"]);
     let words: Vec<_> = line.split_whitespace().collect();
-    assert_eq!((words[0].len(), words[1].len(), words[3], words[4]), (24, 12, "2", "B"), "{line}");
+    assert_eq!((words[0].len(), words[1].len(), words[3], words[4]), (24, 12, "1", "B"), "{line}");
     // Both the commit and the version of a line are moments.
     for moment in &words[..3] {
         assert_eq!(place.koru(&["get", "a/b", "--as-of", moment]), "4\n", "{moment}");

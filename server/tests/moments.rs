@@ -93,7 +93,7 @@ fn a_diff_of_a_document_goes_path_by_path_and_line_by_line() {
     assert_eq!(place.try_koru(&["diff", "users/ada", &first]).code, 0);
     // A document that was written once is compared with nothing.
     place.koru(&["put", "users/eve", "1"]);
-    assert_eq!(place.koru(&["diff", "users/eve"]), "added users/eve  (2 B)\n+ 1\n");
+    assert_eq!(place.koru(&["diff", "users/eve"]), "added users/eve  (1 B)\n+ 1\n");
     assert_eq!(place.failure(&["diff", "users/never"]), (3, "NOT_FOUND".into()));
 }
 

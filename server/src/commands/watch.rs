@@ -15,6 +15,7 @@ use serde::Serialize;
 use std::{
     ffi::OsString,
     fs,
+    io::ErrorKind,
     path::Path,
     thread,
     time::{Duration, Instant, SystemTime},
@@ -152,7 +153,12 @@ impl Files {
         let seen = SystemTime::now();
         let refused = |e| Failure::io(path.display(), e);
         let mut files = Vec::new();
-        for entry in fs::read_dir(path).map_err(refused)? {
+        let entries = match fs::read_dir(path) {
+            // Whoever opens it says so better.
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Files { files, seen }),
+            entries => entries.map_err(refused)?,
+        };
+        for entry in entries {
             let entry = entry.map_err(refused)?;
             // A file that went away while the directory was listed is a change like any other.
             let found = entry.metadata().ok();
