@@ -124,6 +124,8 @@ impl Inner {
     }
 
     pub(crate) fn close(&self) -> Result<()> {
+        // Before anything is stopped: a database that stays open keeps its maintenance.
+        self.gate.check()?;
         self.maintenance.signal.raise(|wanted| wanted.stop = true);
         let thread = self.maintenance.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread.filter(|t| t.thread().id() != thread::current().id()) {
