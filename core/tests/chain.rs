@@ -12,7 +12,11 @@ fn the_chain_of_info_is_that_of_its_commits_while_others_write() {
         let writers: Vec<_> = (0..4)
             .map(|thread| {
                 let documents = db.collection("documents");
-                scope.spawn(move || (0..2_000).for_each(|i| drop(documents.put(&format!("{thread}"), &i).unwrap())))
+                scope.spawn(move || {
+                    (0..2_000).for_each(|i| {
+                        documents.put(&format!("{thread}"), &i).unwrap();
+                    })
+                })
             })
             .collect();
         let reader = scope.spawn(|| {
