@@ -56,6 +56,8 @@ fn history_time_travel_and_restore() {
     assert!(then.collection("users").get("bob").unwrap().is_none());
     let then = db.as_of(second).unwrap();
     assert_eq!(then.collection("users").get("ada").unwrap().unwrap().version(), second);
+    let log: Vec<_> = then.log().unwrap().map(|c| c.unwrap().version).collect();
+    assert_eq!((log[0], log.last().copied(), log.len()), (second, Some(first), 3));
     let diff: Vec<_> = db.diff(Moment::Tag("start".into()), Moment::Now).unwrap().map(|c| c.unwrap().key).collect();
     assert_eq!(diff, ["ada", "bob"]);
     assert_eq!(users.diff("ada", first, second).unwrap().len(), 1);

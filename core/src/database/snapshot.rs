@@ -1,6 +1,6 @@
 //! An unchanging view of the database at a moment.
 
-use super::{Database, History, Scan, ready};
+use super::{Database, History, Log, Scan, ready};
 use crate::{
     Result,
     engine::{KeyRange, Order, View, model::Document},
@@ -32,6 +32,14 @@ impl Snapshot {
     /// `CLOSED`, `CORRUPT`, `IO`.
     pub fn collections(&self) -> Result<Vec<String>> {
         ready(self.database.0.engine.collections(&self.view))
+    }
+
+    /// The commits of this moment, newest first by timestamp, and by actor where those are equal.
+    ///
+    /// # Errors
+    /// `CLOSED`, `CORRUPT`, `IO`.
+    pub fn log(&self) -> Result<Log> {
+        Ok(Log { database: self.database.clone(), scan: ready(self.database.0.engine.log_at(&self.view))? })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The log as a list of commits, newest first: the lines of all actors, merged by timestamp.
 
-use super::{Engine, key, model::Commit};
+use super::{Engine, key, model::Commit, state::View};
 use crate::{
     error::Result,
     id::{ActorId, VersionId},
@@ -39,6 +39,25 @@ impl<S: AsyncStorage> Engine<S> {
             let counter = self.last_commit_of(actor).await?;
             if counter > 0 {
                 next.push(self.commit(VersionId { actor, counter }).await?);
+            }
+        }
+        Ok(LogScan { next })
+    }
+
+    /// The commits that a view shows.
+    pub(crate) async fn log_at(&self, view: &View) -> Result<LogScan> {
+        self.check_open()?;
+        let (vector, _) = self.cut(view).await?;
+        let mut next = Vec::new();
+        for (actor, mut counter) in vector {
+            // A view of now does not show what was committed since.
+            while counter > 0 {
+                let commit = self.commit(VersionId { actor, counter }).await?;
+                if commit.sequence <= view.sequence {
+                    next.push(commit);
+                    break;
+                }
+                counter -= 1;
             }
         }
         Ok(LogScan { next })

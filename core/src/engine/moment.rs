@@ -90,7 +90,7 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// The causal cut of a view: what a tag of it holds.
-    async fn cut(&self, view: &View) -> Result<(VersionVector, Timestamp)> {
+    pub(super) async fn cut(&self, view: &View) -> Result<(VersionVector, Timestamp)> {
         match &view.at {
             At::Cut { vector, before } => Ok(((**vector).clone(), *before)),
             At::Latest => self.cut_up_to(Timestamp::MAX).await,
