@@ -269,7 +269,7 @@ fn fix_table_of(bytes: &mut [u8], database: DatabaseId, number: u32) {
 /// The lengths of a table's blocks, as its fences have them.
 fn block_lengths(fences: &[u8]) -> Vec<u64> {
     let mut input = codec::cursor::Cursor::new(fences);
-    let mut skip = |input: &mut codec::cursor::Cursor<'_>| {
+    let skip = |input: &mut codec::cursor::Cursor<'_>| {
         input.varint().and_then(|n| input.bytes(usize::try_from(n).ok()?)).map(drop)
     };
     let mut lengths = Vec::new();
