@@ -21,6 +21,7 @@ pub(crate) struct Cli {
 
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// The directory of the database
     #[arg(long, value_name = "PATH", env = "KORU_DB", global = true, hide_env_values = true)]

@@ -4,7 +4,6 @@ use crate::{
     args::{Address, Safety, Words},
     context::Context,
     exit::{Exit, Failure, Result},
-    moment,
 };
 use clap::Args;
 use koru_delta::WriteOptions;
@@ -42,10 +41,7 @@ impl Delete {
             context.out.json(&json!({"collection": collection, "key": key, "version": version.to_string()}))?;
         } else {
             context.out.line(version)?;
-            context.note(format_args!(
-                "deleted {document}; `koru get {document} --as-of VERSION` still reads it, `koru history {document}` lists its versions ({})",
-                moment::short(version)
-            ));
+            context.note(format_args!("deleted; its versions stay: `koru history {document}` lists them"));
         }
         Ok(Exit::Ok)
     }

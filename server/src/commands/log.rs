@@ -133,7 +133,11 @@ fn print(context: &mut Context, commit: &Commit) -> Result<()> {
                 .collect(),
         });
     }
-    let changed = count(own_changes(commit).count() as u64, "change");
+    let changed = match own_changes(commit).count() {
+        // A tag, or a git commit without files.
+        0 => String::new(),
+        changes => count(changes as u64, "change"),
+    };
     let line = format!("{}  {changed:>10}  {}", stamp(commit), words(commit));
     context.out.short_line(line.trim_end())
 }

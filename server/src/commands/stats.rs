@@ -72,7 +72,7 @@ impl Stats {
         out.line(format_args!("now        {}, {} of values", count(all.documents, "document"), size(all.value_bytes)))?;
         let (versions_text, commits) = (count(versions, "version"), count(info.commits, "commit"));
         out.line(format_args!(
-            "history    {versions_text} ({} of them) in {commits}, {} of values",
+            "history    {versions_text} ({}) in {commits}, {} of values",
             count(deletions, "deletion"),
             size(history_bytes)
         ))?;

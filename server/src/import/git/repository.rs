@@ -145,8 +145,10 @@ pub(super) fn not_started(error: std::io::Error) -> Failure {
 fn failed(path: &Path, stderr: &[u8]) -> Failure {
     let words = String::from_utf8_lossy(stderr);
     let words = words.trim().trim_start_matches("fatal: ");
-    let code = if words.starts_with("not a git repository") { ErrorCode::NotFound } else { ErrorCode::Io };
-    Error::new(code, format!("git on {}: {words}", path.display())).into()
+    if words.starts_with("not a git repository") {
+        return Failure::not_found(format!("{} is not in a git repository", path.display()));
+    }
+    Error::new(ErrorCode::Io, format!("git on {}: {words}", path.display())).into()
 }
 
 pub(super) fn unreadable(command: &str, answer: &[u8]) -> Failure {
