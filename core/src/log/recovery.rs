@@ -222,6 +222,10 @@ pub(crate) async fn replay<S: AsyncStorage>(
     check_end(storage, root, &mut follower).await?;
     let file = FileName::Segment(end.segment);
     let length = file_bytes(storage, file).await?;
+    if length < end.offset {
+        let what = format!("the segment ends here, and the checkpoint is at byte {}: it was cut short", end.offset);
+        return Err(Error::corrupt(file, length, what));
+    }
     if unfinished && length != end.offset {
         let what = "the segment is damaged: a later one was begun, so it had been complete";
         return Err(Error::corrupt(file, end.offset, what));
