@@ -8,6 +8,9 @@ use std::{
     time::Duration,
 };
 
+/// Changes of the README from which on its history shows more than any other file's.
+const README_CHANGES_MIN: u64 = 5;
+
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Commits that are searched for the file that changed most. Enough to find a lively one, also in a large repository.
 const SEARCHED: &str = "2000";
@@ -71,7 +74,7 @@ impl Repository {
         (field("size") + field("size-pack")) * 1024
     }
 
-    /// A text file of the head whose history is worth a look: the README if it ever changed, else the one that changed
+    /// A text file of the head whose history is worth a look: the README if it changed often enough, else the one that changed
     /// most, by name among equals.
     pub(crate) fn file(&self) -> Result<Option<String>> {
         let listed = self.git(&["ls-tree", "-r", "-z", "--full-tree", "--name-only", "HEAD"])?;
@@ -83,7 +86,7 @@ impl Repository {
             *changes.entry(path).or_default() += 1;
         }
         let mut candidates: Vec<(&str, u64)> = changes.into_iter().collect();
-        candidates.sort_by_key(|&(path, count)| (!(path == "README.md" && count > 1), std::cmp::Reverse(count), path));
+        candidates.sort_by_key(|&(path, count)| (!(path == "README.md" && count >= README_CHANGES_MIN), std::cmp::Reverse(count), path));
         let text = candidates.iter().map(|(path, _)| *path).take(20).find(|path| self.is_text(path));
         Ok(text.map(str::to_owned))
     }
