@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_shown_is_the_readme_if_it_changed_else_the_liveliest_text() {
+    fn the_file_shown_is_the_readme_if_it_changed_often_else_the_liveliest_text() {
         let folder = Folder::new("file");
         folder.git(&["init", "-q"]).commit("README.md", b"1\n");
         for n in 0..3 {
@@ -172,7 +172,10 @@ mod tests {
         assert_eq!((repository.commits(), repository.is_shallow()), (10, false));
         assert!(repository.bytes() > 0);
         assert_eq!(repository.file(), Ok(Some("code.rs".into())));
-        folder.commit("README.md", b"2\n");
+        for n in 1..README_CHANGES_MIN {
+            assert_eq!(repository.file(), Ok(Some("code.rs".into())), "{n} changes of the README");
+            folder.commit("README.md", format!("{n}\n").repeat(2).as_bytes());
+        }
         assert_eq!(repository.file(), Ok(Some("README.md".into())));
     }
 
