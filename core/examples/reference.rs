@@ -57,7 +57,7 @@ const GENERATED: &str = "<!-- Generated from the code by `cargo xtask docs`: cha
 fn quantity(value: u64, unit: &str) -> String {
     let scaled = [(30, "GiB"), (20, "MiB"), (10, "KiB")]
         .into_iter()
-        .find(|(shift, _)| unit == "bytes" && value >= 1 << shift && value % (1 << shift) == 0);
+        .find(|(shift, _)| unit == "bytes" && value >= 1 << shift && value.is_multiple_of(1 << shift));
     match scaled {
         Some((shift, name)) => format!("{} {name}", grouped(value >> shift)),
         None => format!("{} {unit}", grouped(value)),
@@ -68,7 +68,7 @@ fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -269,7 +269,7 @@ fn fix_table_of(bytes: &mut [u8], database: DatabaseId, number: u32) {
 /// The lengths of a table's blocks, as its fences have them.
 fn block_lengths(fences: &[u8]) -> Vec<u64> {
     let mut input = codec::cursor::Cursor::new(fences);
-    let mut skip = |input: &mut codec::cursor::Cursor<'_>| {
+    let skip = |input: &mut codec::cursor::Cursor<'_>| {
         input.varint().and_then(|n| input.bytes(usize::try_from(n).ok()?)).map(drop)
     };
     let mut lengths = Vec::new();
@@ -341,4 +341,63 @@ pub fn fix_files(files: &mut Files) {
             put(root, slot + root::SLOT_FIELDS, &checksum.to_le_bytes());
         }
     }
+}
+
+/// The files of a database with one number of its manifest or root at an extreme, and right checksums.
+pub fn extremes(files: &Files) -> Vec<(&'static str, Files)> {
+    type Change = fn(&mut root::Manifest, &mut root::Root);
+    const CHANGES: &[(&str, Change)] = &[
+        ("checkpoint offset", |m, _| m.checkpoint.offset = u64::MAX),
+        ("checkpoint offset near the end", |m, _| m.checkpoint.offset = i64::MAX as u64),
+        ("checkpoint offset within the header", |m, _| m.checkpoint.offset = 3),
+        ("checkpoint sequence", |m, _| m.checkpoint.sequence = u64::MAX),
+        ("checkpoint sequence near the end", |m, _| m.checkpoint.sequence = u64::MAX - 1),
+        ("checkpoint segment", |m, _| {
+            m.checkpoint.segment = u32::MAX;
+            m.segments.iter_mut().for_each(|s| s.number = u32::MAX);
+        }),
+        ("segment zero", |m, _| {
+            m.checkpoint.segment = 0;
+            m.segments.iter_mut().for_each(|s| s.number = 0);
+        }),
+        ("clock", |m, _| m.clock = crate::Timestamp::MAX),
+        ("clock at the begin", |m, _| m.clock = crate::Timestamp::MIN),
+        ("created", |m, _| m.created_ms = i64::MIN),
+        ("next file", |m, _| m.next_file = u32::MAX),
+        ("next file zero", |m, _| m.next_file = 0),
+        ("next file near the end", |m, _| m.next_file = u32::MAX - 1),
+        ("actor counter", |m, _| m.actors.iter_mut().for_each(|(_, state)| state.counter = u64::MAX)),
+        ("actor timestamp", |m, _| m.actors.iter_mut().for_each(|(_, state)| state.timestamp = crate::Timestamp::MAX)),
+        ("table length", |m, _| m.tables.iter_mut().for_each(|table| table.bytes = u64::MAX)),
+        ("table length zero", |m, _| m.tables.iter_mut().for_each(|table| table.bytes = 0)),
+        ("table twice", |m, _| m.tables.extend(m.tables.clone())),
+        ("segment sequence", |m, _| m.segments.iter_mut().for_each(|segment| segment.sequence = u64::MAX)),
+        ("no tables", |m, _| m.tables.clear()),
+        ("no actors", |m, _| m.actors.clear()),
+        ("generation", |_, r| r.generation = u64::MAX),
+        ("durable sequence", |_, r| r.durable.sequence = u64::MAX),
+        ("durable offset", |_, r| r.durable.offset = u64::MAX),
+        ("durable segment", |_, r| r.durable.segment = u32::MAX),
+    ];
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::from_files(files.clone()));
+    let read = async {
+        let root = root::Root::read(&storage).await?;
+        match root {
+            Some(root) => Ok(Some((root::Manifest::read(&storage, &root).await?, root))),
+            None => Ok(None),
+        }
+    };
+    let Ok(Some((manifest, root))) = crate::database::ready(read) else { return Vec::new() };
+    let changed = |(name, change): &(&'static str, Change)| {
+        let (mut manifest, mut root) = (manifest.clone(), root);
+        change(&mut manifest, &mut root);
+        let bytes = manifest.encode().unwrap_or_default();
+        root.manifest_checksum = crc32fast::hash(&bytes);
+        let mut files = files.clone();
+        files.insert(FileName::Manifest(root.manifest), bytes);
+        let slot = root.encode();
+        files.insert(FileName::Root, [&slot[..], &slot[..]].concat());
+        (*name, files)
+    };
+    CHANGES.iter().map(changed).collect()
 }

@@ -67,6 +67,10 @@ limits! {
     TABLE_WRITE_BYTES: usize = 256 << 10, "bytes";
     /// Index tables of one size that are merged into one: bounds the tables a lookup may visit.
     TABLE_FANOUT: usize = 4, "tables";
+    /// Largest number of a commit or of a root: far beyond what can be written, and far from where sums overflow.
+    SEQUENCE_MAX: u64 = 1_u64 << 62, "commits";
+    /// Largest number of a segment, table or manifest, for the same reason.
+    FILE_NUMBER_MAX: u32 = 1 << 30, "files";
     /// Most index tables and log segments that a manifest may name.
     FILES_MAX: usize = 1 << 20, "files";
     /// Most files that file storage keeps open: half of the smallest common bound of a process, 256.

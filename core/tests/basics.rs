@@ -163,3 +163,23 @@ fn an_import_keeps_its_dates_and_local_writes_win_by_time() {
     assert!(db.verify().unwrap().is_ok());
     assert_eq!(db.log().unwrap().count(), 103);
 }
+
+#[test]
+fn closing_with_a_transaction_under_way_on_the_same_thread_changes_nothing() {
+    let path = temp("close");
+    let db = Options::new().durability(koru_delta::Durability::Relaxed).open(&path).unwrap();
+    let mut transaction = db.begin().unwrap();
+    assert_eq!(db.close().unwrap_err().code(), ErrorCode::InvalidArgument);
+    transaction.put("users", "ada", &1).unwrap();
+    transaction.commit().unwrap();
+    // The thread that syncs relaxed writes is still there.
+    let synced = |_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        db.stats().syncs > 0
+    };
+    assert!((0..200).any(synced), "nobody syncs any more");
+    db.close().unwrap();
+    assert_eq!(db.close().map_err(|e| e.code()), Ok(()));
+    assert_eq!(db.collection("users").get("ada").unwrap_err().code(), ErrorCode::Closed);
+    std::fs::remove_dir_all(&path).unwrap();
+}

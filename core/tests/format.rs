@@ -1,6 +1,8 @@
 //! docs/reference/format.md tells the truth: its examples are what the engine writes, and a reader that was written from
 //! it understands every byte of a database.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "format/reader.rs"]
 mod reader;
 

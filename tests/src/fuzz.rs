@@ -93,6 +93,11 @@ pub fn open(data: &[u8]) {
     if fix != 0 {
         fuzzing::fix_files(&mut files);
     }
+    open_files(files);
+}
+
+/// The same for files.
+pub fn open_files(files: fuzzing::Files) {
     let reading = Options::new().read_only(true).host(FixedHost);
     if let Ok(db) = reading.open_storage(Arc::new(MemoryStorage::from_files(files.clone()))) {
         let _ = read_everything(&db);
@@ -234,8 +239,9 @@ fn value_seeds() -> Vec<(String, Vec<u8>)> {
     values.into_iter().map(|(name, value)| (name.to_string(), encoded(value))).collect()
 }
 
-/// A small database with everything in it: its files, in the three states that recovery knows.
-fn sample(steps: usize) -> Result<fuzzing::Files> {
+/// A small database with everything in it: its files, after more and more `steps`: only a log, a table, merged tables,
+/// closed.
+pub fn sample(steps: usize) -> Result<fuzzing::Files> {
     let storage = MemoryStorage::new();
     let options = Options::new().maintenance(Maintenance::Manual).host(FixedHost);
     let db = options.open_storage(Arc::new(storage.clone()))?;

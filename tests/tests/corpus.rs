@@ -4,7 +4,8 @@
 //! is bounded where the system tells it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-use koru_tests::fuzz::{TARGETS, Target};
+use koru_delta::fuzzing;
+use koru_tests::fuzz::{TARGETS, Target, open_files, sample};
 use koru_tests::mutate::Walk;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -40,27 +41,40 @@ fn replay(name: &str, steps: usize) {
 
 #[test]
 fn values_are_read_or_refused() {
-    replay("value", 100_000);
+    replay("value", 300_000);
 }
 
 #[test]
 fn commits_are_read_or_refused() {
-    replay("commit", 100_000);
+    replay("commit", 300_000);
 }
 
 #[test]
 fn frames_are_read_or_refused() {
-    replay("frame", 20_000);
+    replay("frame", 100_000);
 }
 
 #[test]
 fn tables_are_read_or_refused() {
-    replay("table", 10_000);
+    replay("table", 50_000);
 }
 
 #[test]
 fn databases_are_read_or_refused() {
-    replay("open", 2_000);
+    replay("open", 8_000);
+}
+
+/// Numbers at the ends of their types, with right checksums: no sum of them may overflow, no buffer be made for them.
+#[test]
+fn extreme_numbers_are_refused_or_harmless() {
+    for steps in 0..4 {
+        let extremes = fuzzing::extremes(&sample(steps).unwrap());
+        assert!(!extremes.is_empty());
+        for (what, files) in extremes {
+            println!("{steps}: {what}");
+            open_files(files);
+        }
+    }
 }
 
 /// The seeds are what today's code writes: a change of format that forgot its number shows here.

@@ -12,7 +12,7 @@ fn no_crash_loses_invents_or_splits_a_commit() {
     let began = std::time::Instant::now();
     let figures = campaign::run(FIRST_SEED, 100_000, 2, |_| ()).unwrap_or_else(|failure| {
         // The seed replays: cargo run -p koru-tests --bin simulate -- --seed N --only
-        Err(failure).unwrap()
+        panic!("{:?}", failure)
     });
     println!("{figures}{:>12.0}  crashes a second", figures.crashes as f64 / began.elapsed().as_secs_f64());
     assert!(figures.crashes >= 100_000);

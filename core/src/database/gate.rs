@@ -22,14 +22,18 @@ impl Gate {
         let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(thread) = *holder {
             if thread == own {
-                return Err(Error::invalid(
-                    "a transaction is open on this thread: write through it, or commit it or roll it back first",
-                ));
+                return Err(held_by_this_thread());
             }
             holder = self.free.wait(holder).unwrap_or_else(PoisonError::into_inner);
         }
         *holder = Some(own);
         Ok(())
+    }
+
+    /// Fails if this thread holds the turn.
+    pub(crate) fn check(&self) -> Result<()> {
+        let holder = *self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        if holder == Some(thread::current().id()) { Err(held_by_this_thread()) } else { Ok(()) }
     }
 
     /// Gives the turn up.
@@ -43,6 +47,10 @@ impl Gate {
         self.take()?;
         Ok(Turn(self))
     }
+}
+
+fn held_by_this_thread() -> Error {
+    Error::invalid("a transaction is open on this thread: write through it, or commit it or roll it back first")
 }
 
 /// The turn to write.

@@ -5,7 +5,7 @@ use crate::{Result, engine::model::Durability, limits};
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError, Weak},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Entries of index tables that one step of a merge goes over.
@@ -123,9 +123,17 @@ impl Inner {
         Ok(true)
     }
 
+    /// Syncs what is acknowledged and not durable yet, where the options ask for that to happen soon.
+    fn sync_relaxed(&self) {
+        if self.options.durability == Durability::Relaxed && self.engine.has_unsynced() {
+            // A failed sync poisons the engine, which the next writer is told.
+            let _ = self.sync();
+        }
+    }
+
     pub(crate) fn close(&self) -> Result<()> {
-        // With a transaction of this thread it cannot be closed; then it goes on as it was.
-        drop(self.gate.acquire()?);
+        // Before anything is stopped: a database that stays open keeps its maintenance.
+        self.gate.check()?;
         self.maintenance.signal.raise(|wanted| wanted.stop = true);
         let thread = self.maintenance.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread.filter(|t| t.thread().id() != thread::current().id()) {
@@ -147,11 +155,14 @@ fn run(database: &Weak<Inner>, signal: &Signal, timeout: Duration) {
         if inner.engine.check_writable().is_err() {
             return;
         }
-        if inner.options.durability == Durability::Relaxed && inner.engine.has_unsynced() {
-            // A failed sync poisons the engine, which the next writer is told.
-            let _ = inner.sync();
-        }
+        inner.sync_relaxed();
+        let mut synced = Instant::now();
         // What fails for lack of room is tried again; writers are told when they have to wait for it.
-        while matches!(inner.maintain(1), Ok(true)) {}
+        while matches!(inner.maintain(1), Ok(true)) {
+            if synced.elapsed() >= timeout {
+                inner.sync_relaxed();
+                synced = Instant::now();
+            }
+        }
     }
 }

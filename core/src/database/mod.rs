@@ -262,7 +262,8 @@ impl Database {
         ready(self.0.engine.lineage(start, direction, depth))
     }
 
-    /// A feed of commits: those behind a resume token, or those that come from now on.
+    /// A feed of commits: those behind a resume token, or those that come from now on. A commit that changes nothing but the
+    /// database's own collections, such as a tag, is passed over.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for a token of another database.
@@ -337,7 +338,8 @@ impl Database {
     /// and maintenance that are under way. Closing twice is fine.
     ///
     /// # Errors
-    /// What made the last writes fail; the database is closed all the same.
+    /// `INVALID_ARGUMENT` if this thread has a transaction under way: nothing is closed then. Otherwise what made the last
+    /// writes fail; the database is closed all the same.
     pub fn close(&self) -> Result<()> {
         self.0.close()
     }

@@ -8,7 +8,7 @@ use crate::{
 use std::{
     sync::{
         Condvar, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering, fence},
     },
     time::{Duration, Instant},
 };
@@ -24,6 +24,8 @@ pub(crate) struct Watchers {
 impl Watchers {
     /// Something was published, or the database was closed.
     pub(crate) fn notify(&self) {
+        // Whoever begins to wait either sees what was published before this, or is counted after it.
+        fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) > 0 {
             let _lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
             self.published.notify_all();
@@ -33,6 +35,7 @@ impl Watchers {
     /// Waits until `done` says so or the time is over.
     fn wait(&self, deadline: Option<Instant>, mut done: impl FnMut() -> bool) {
         self.waiting.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         while !done() {
             lock = match deadline.map(|d| d.saturating_duration_since(Instant::now())) {

@@ -60,9 +60,9 @@ impl<S: AsyncStorage> Engine<S> {
         self.end_of_log().sequence
     }
 
-    /// Whether something was written that no sync has covered.
+    /// Whether something was written that no sync has covered, or is being written right now.
     pub(crate) fn has_unsynced(&self) -> bool {
-        self.medium.lock().as_ref().is_some_and(|medium| medium.dirty)
+        self.medium.lock().as_ref().is_none_or(|medium| medium.dirty)
     }
 
     /// Writes everything that was appended, syncs it if asked to, and publishes it. One flush runs at a time.

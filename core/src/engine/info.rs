@@ -99,7 +99,10 @@ impl<S: AsyncStorage> Engine<S> {
             }
         }
         let writer = self.writer.lock();
-        let end = writer.log.end();
+        // What is laid out and not published yet is taken off again: what is told must be what readers see.
+        let unpublished = writer.undo.first();
+        let end = unpublished.map_or(writer.log.end(), |undo| undo.before);
+        let newest = unpublished.map_or(writer.clock, |undo| undo.clock);
         Ok(Info {
             database: self.database,
             actor: self.actor,
@@ -108,9 +111,9 @@ impl<S: AsyncStorage> Engine<S> {
             location: self.storage.location(),
             format: segment::FORMAT,
             read_only: self.options.read_only,
-            commits: self.published(),
+            commits: end.sequence,
             actors: writer.actors.len() as u64,
-            newest: (!writer.actors.is_empty()).then_some(writer.clock),
+            newest: (end.sequence > 0).then_some(newest),
             chain: format!("{}", CommitId(end.chain)),
             segments: self.segments.read().len() as u64,
             log_bytes,

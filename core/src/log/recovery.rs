@@ -164,14 +164,13 @@ async fn later_frame<S: AsyncStorage>(
         let mut at = 0;
         while at + frame::HEADER_BYTES <= read {
             // Most of what is behind the end is zeros that were written ahead.
-            if bytes[at..at + 4] != [0; 4] || bytes[at + 4..at + 8] != [0; 4] {
-                if let Some(header) = FrameHeader::decode(&bytes[at..], reader.salt(), offset + at as u64) {
+            if (bytes[at..at + 4] != [0; 4] || bytes[at + 4..at + 8] != [0; 4])
+                && let Some(header) = FrameHeader::decode(&bytes[at..], reader.salt(), offset + at as u64) {
                     let newer = newest.is_none_or(|n| header.durable_sequence() > n.durable_sequence());
                     if header.sequence > sequence && newer {
                         newest = Some(header);
                     }
                 }
-            }
             at += frame::ALIGNMENT as usize;
         }
         offset += at as u64;
@@ -223,13 +222,17 @@ pub(crate) async fn replay<S: AsyncStorage>(
     check_end(storage, root, &mut follower).await?;
     let file = FileName::Segment(end.segment);
     let length = file_bytes(storage, file).await?;
+    if length < end.offset {
+        let what = format!("the segment ends here, and the checkpoint is at byte {}: it was cut short", end.offset);
+        return Err(Error::corrupt(file, length, what));
+    }
     if unfinished && length != end.offset {
         let what = "the segment is damaged: a later one was begun, so it had been complete";
         return Err(Error::corrupt(file, end.offset, what));
     }
     let mut filled = length;
     let mut torn_bytes = 0;
-    if !is_zero(storage, file, end.offset, length).await? {
+    if repair && !is_zero(storage, file, end.offset, length).await? {
         torn_bytes = length - end.offset;
     }
     if repair {

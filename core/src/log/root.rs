@@ -4,7 +4,7 @@
 //! manifest, which is written and synced before it; what a slot no longer names is removed only after the slot is durable.
 //! So the newest valid slot always names files that exist whole, and a missing one is corruption.
 
-#![deny(clippy::indexing_slicing)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 use super::{Position, segment};
 use crate::{
@@ -81,7 +81,7 @@ pub(crate) struct Manifest {
 }
 
 impl Root {
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(SLOT_BYTES);
         out.extend_from_slice(&ROOT_MAGIC);
         out.extend_from_slice(&segment::FORMAT.to_le_bytes());
@@ -126,7 +126,11 @@ impl Root {
                 },
             })
         };
-        Ok(read(&mut input))
+        let root = read(&mut input);
+        if root.is_some_and(|r| r.generation > limits::SEQUENCE_MAX || r.durable.sequence > limits::SEQUENCE_MAX) {
+            return Err(Error::corrupt(FileName::Root, 0, "a number of the root is beyond what can be written"));
+        }
+        Ok(root)
     }
 
     /// The newest valid slot, or `None` if there is none.
@@ -140,11 +144,10 @@ impl Root {
         bytes.truncate(read);
         let mut newest: Option<Root> = None;
         for slot in bytes.chunks(SLOT_BYTES) {
-            if let Some(root) = Root::decode(slot)? {
-                if newest.is_none_or(|n| root.generation > n.generation) {
+            if let Some(root) = Root::decode(slot)?
+                && newest.is_none_or(|n| root.generation > n.generation) {
                     newest = Some(root);
                 }
-            }
         }
         Ok(newest)
     }
@@ -207,6 +210,11 @@ impl Manifest {
         let sound = manifest.database == root.database
             && manifest.segments.len() + manifest.tables.len() <= limits::FILES_MAX
             && manifest.actors.len() <= limits::ACTORS_MAX
+            && manifest.checkpoint.offset >= segment::HEADER_BYTES
+            && manifest.checkpoint.sequence <= limits::SEQUENCE_MAX
+            && manifest.actors.iter().all(|(_, state)| state.counter <= limits::SEQUENCE_MAX)
+            && manifest.next_file <= limits::FILE_NUMBER_MAX
+            && manifest.segments.iter().all(|s| (1..=limits::FILE_NUMBER_MAX).contains(&s.number))
             && manifest
                 .segments
                 .iter()

@@ -1,10 +1,13 @@
 //! A reader of the file format, written from docs/reference/format.md alone: it shares no code with the engine. Where the
 //! two disagree, the page or the engine is wrong. It panics on anything that is not as the page says.
 
+/// Fields in order, each with what it is.
+pub(crate) type Notes<'a> = Vec<(&'a [u8], &'static str)>;
+
 /// Bytes that are read from the front, each field noted with what it is.
 pub(crate) struct Fields<'a> {
     rest: &'a [u8],
-    pub(crate) notes: Vec<(&'a [u8], &'static str)>,
+    pub(crate) notes: Notes<'a>,
 }
 
 impl<'a> Fields<'a> {
@@ -193,7 +196,7 @@ pub(crate) fn segment<'a>(
     number: u32,
     root: &Root,
     actor: [u8; 16],
-) -> (Vec<Commit>, Vec<(&'a [u8], &'static str)>, [u8; 32]) {
+) -> (Vec<Commit>, Notes<'a>, [u8; 32]) {
     let mut f = Fields::new(file);
     assert_eq!(f.bytes(8, "magic"), b"KORULOG\n");
     assert_eq!(f.u32("format"), 1);
@@ -380,8 +383,11 @@ fn part_hash(part: &[u8]) -> u64 {
     fold(fold(low ^ S[2], high ^ state) ^ S[3], S[0] ^ length)
 }
 
+/// A key of the index and its value.
+pub(crate) type Entry = (Vec<u8>, Vec<u8>);
+
 /// Reads a table: its entries in order.
-pub(crate) fn table(file: &[u8], number: u32, root: &Root) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn table(file: &[u8], number: u32, root: &Root) -> Vec<Entry> {
     let salt = [&root.database[..], &number.to_le_bytes()].concat();
     let mut f = Fields::new(file);
     assert_eq!(f.bytes(8, "magic"), b"koru-idx");
@@ -412,7 +418,7 @@ pub(crate) fn table(file: &[u8], number: u32, root: &Root) -> Vec<(Vec<u8>, Vec<
         f.bytes(length, "key").to_vec()
     };
     let largest = key(&mut f);
-    let (mut entries, mut at): (Vec<(Vec<u8>, Vec<u8>)>, usize) = (Vec::new(), 36);
+    let (mut entries, mut at): (Vec<Entry>, usize) = (Vec::new(), 36);
     for number in 0..blocks {
         let length = f.varint("length of a block") as usize;
         let fence = key(&mut f);
@@ -442,14 +448,14 @@ pub(crate) fn table(file: &[u8], number: u32, root: &Root) -> Vec<(Vec<u8>, Vec<
     entries
 }
 
-fn block(block: &[u8], salt: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn block(block: &[u8], salt: &[u8]) -> Vec<Entry> {
     let (content, checksum) = block.split_at(block.len() - 4);
     assert_eq!(checksum, crc(&[salt, content]).to_le_bytes());
     let (content, count) = content.split_at(content.len() - 2);
     let count = u16::from_le_bytes(count.try_into().unwrap()) as usize;
     let (content, restarts) = content.split_at(content.len() - 2 * count);
     let restarts = restarts.chunks(2).map(|restart| usize::from(u16::from_le_bytes(restart.try_into().unwrap())));
-    let (mut entries, mut starts): (Vec<(Vec<u8>, Vec<u8>)>, Vec<usize>) = (Vec::new(), Vec::new());
+    let (mut entries, mut starts): (Vec<Entry>, Vec<usize>) = (Vec::new(), Vec::new());
     let mut f = Fields::new(content);
     while !f.is_empty() {
         starts.push(content.len() - f.left());

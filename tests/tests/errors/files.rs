@@ -227,6 +227,25 @@ fn opening_what_is_damaged_changes_nothing() {
     assert_eq!(storage.files(), files);
 }
 
+/// Where a checkpoint covers the whole log, opening replays nothing: a log that was cut short must be noticed all the same,
+/// before something is written behind the gap.
+#[test]
+fn a_log_that_was_cut_short_is_noticed_without_a_tail() {
+    let storage = MemoryStorage::new();
+    let db = Options::new().maintenance(Maintenance::Manual).open_storage(Arc::new(storage.clone())).unwrap();
+    sample(&db);
+    db.checkpoint().unwrap();
+    db.close().unwrap();
+    let whole = storage.files();
+    unharmed(&open(whole.clone()).unwrap());
+    let length = whole[&FileName::Segment(1)].len();
+    for cut in [0, 40, 80, length / 2, length - 1] {
+        let mut files = whole.clone();
+        files.get_mut(&FileName::Segment(1)).unwrap().truncate(cut);
+        refused(open(files), ErrorCode::Corrupt, &["00000001.log at byte", "cut short"]);
+    }
+}
+
 /// Files of two databases in one directory, as a careless copy leaves them.
 #[test]
 fn files_of_another_database_are_recognised() {

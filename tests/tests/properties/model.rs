@@ -86,7 +86,9 @@ impl Model {
             .iter()
             .filter(|c| Some(commit.version.actor) == self.own || c.version.actor == commit.version.actor);
         let mut commits = BTreeMap::new();
-        seen.for_each(|c| drop(commits.insert(c.version.actor, c.version.counter)));
+        for commit in seen {
+            commits.insert(commit.version.actor, commit.version.counter);
+        }
         Cut { commits, clock_ms: commit.timestamp.millis() }
     }
 

@@ -267,7 +267,9 @@ impl World {
             let expected: Vec<_> = expected.take(limit).collect();
             assert_eq!(transaction.keys("c", &range, order, limit).unwrap(), expected, "keys within a transaction");
         }
-        cause.iter().for_each(|cause| drop(transaction.because(cause.clone())));
+        if let Some(cause) = &cause {
+            transaction.because(cause.clone());
+        }
         if commit {
             let version = transaction.commit().unwrap();
             self.made(version, merged(changes), cause.into_iter().collect());

@@ -98,7 +98,7 @@ fn walk_file(stage: &Stage, document: &str) -> Result<()> {
 
     stage.begin("What changed between two moments: in one document, and in all of them")?;
     stage.koru(&["diff", document, middle, newest], 20)?;
-    stage.koru(&["diff", COLLECTION, middle, newest], 12)?;
+    stage.koru(&["diff", COLLECTION, middle, newest, "--stat"], 12)?;
 
     stage.begin("A name for the present, and one document put back to where it was")?;
     stage.koru(&["tag", TAG], 4)?;

@@ -8,6 +8,9 @@ use std::{
     time::Duration,
 };
 
+/// Changes of the README from which on its history shows more than any other file's.
+const README_CHANGES_MIN: u64 = 5;
+
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Commits that are searched for the file that changed most. Enough to find a lively one, also in a large repository.
 const SEARCHED: &str = "2000";
@@ -71,7 +74,7 @@ impl Repository {
         (field("size") + field("size-pack")) * 1024
     }
 
-    /// A text file of the head whose history is worth a look: the README if it ever changed, else the one that changed
+    /// A text file of the head whose history is worth a look: the README if it changed often enough, else the one that changed
     /// most, by name among equals.
     pub(crate) fn file(&self) -> Result<Option<String>> {
         let listed = self.git(&["ls-tree", "-r", "-z", "--full-tree", "--name-only", "HEAD"])?;
@@ -83,7 +86,7 @@ impl Repository {
             *changes.entry(path).or_default() += 1;
         }
         let mut candidates: Vec<(&str, u64)> = changes.into_iter().collect();
-        candidates.sort_by_key(|&(path, count)| (!(path == "README.md" && count > 1), std::cmp::Reverse(count), path));
+        candidates.sort_by_key(|&(path, count)| (!(path == "README.md" && count >= README_CHANGES_MIN), std::cmp::Reverse(count), path));
         let text = candidates.iter().map(|(path, _)| *path).take(20).find(|path| self.is_text(path));
         Ok(text.map(str::to_owned))
     }
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_shown_is_the_readme_if_it_changed_else_the_liveliest_text() {
+    fn the_file_shown_is_the_readme_if_it_changed_often_else_the_liveliest_text() {
         let folder = Folder::new("file");
         folder.git(&["init", "-q"]).commit("README.md", b"1\n");
         for n in 0..3 {
@@ -169,7 +172,10 @@ mod tests {
         assert_eq!((repository.commits(), repository.is_shallow()), (10, false));
         assert!(repository.bytes() > 0);
         assert_eq!(repository.file(), Ok(Some("code.rs".into())));
-        folder.commit("README.md", b"2\n");
+        for n in 1..README_CHANGES_MIN {
+            assert_eq!(repository.file(), Ok(Some("code.rs".into())), "{n} changes of the README");
+            folder.commit("README.md", format!("{n}\n").repeat(2).as_bytes());
+        }
         assert_eq!(repository.file(), Ok(Some("README.md".into())));
     }
 
