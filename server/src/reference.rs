@@ -58,9 +58,13 @@ fn paragraphs(command: &Command) -> String {
 fn options<'a>(page: &mut String, args: impl Iterator<Item = &'a Arg>) {
     let mut rows = String::new();
     for arg in args.filter(|arg| !arg.is_hide_set() && arg.get_id() != "help" && arg.get_id() != "version") {
-        let value =
+        let mut value =
             arg.get_value_names().unwrap_or_default().iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" ");
         let takes = arg.get_action().takes_values() && !value.is_empty();
+        // A flag has the name of its field there.
+        if !takes {
+            value.clear();
+        }
         let names = match (arg.get_long(), arg.get_short()) {
             (None, _) => value,
             (Some(long), short) => {

@@ -84,7 +84,7 @@ fn a_deleted_document_is_gone_and_its_versions_stay() {
     let history = place.json(&["history", "users/ada", "--values"]);
     assert_eq!((history.len(), &history[0]["deleted"], &history[0]["author"]), (2, &json!(true), &json!("me")));
     assert_eq!((&history[0]["message"], &history[1]["value"]), (&json!("no longer\nneeded"), &json!(1)));
-    assert!(place.koru(&["history", "users/ada"]).lines().next().unwrap().ends_with("deleted  me: no longer"));
+    assert!(place.koru(&["history", "users/ada"]).lines().next().unwrap().ends_with("deleted  no longer (me)"));
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn with_merges(repo: &mut Repository) -> Vec<(String, String)> {
     for round in 0..2 {
         repo.git(&["checkout", "--quiet", "-b", &format!("side{round}")]);
         repo.write("a", format!("side {round}\n"));
-        repo.write(&format!("new-on-side{round}"), "x");
+        repo.write(format!("new-on-side{round}"), "x");
         fs::remove_file(repo.path.join(["b", "c"][round])).unwrap();
         repo.commit(&format!("Side {round}"));
         repo.commit(&format!("Side {round}, more"));

@@ -186,7 +186,9 @@ fn completions_and_the_reference_page_name_every_command() {
         assert!(page.contains(&format!("\n## koru {command}\n")), "{command}");
         assert!(bash.contains(&format!("koru__{command})")) || bash.contains(command), "{command}");
     }
-    for part in ["## koru import git", "--as-of MOMENT", "| 7 | ", "KORU_DB", "`strict`"] {
+    for part in
+        ["## koru import git", "--as-of MOMENT", "| 7 | ", "KORU_DB", "`strict`", "| `--json` |", "| `-q, --quiet` |"]
+    {
         assert!(page.contains(part), "{part}");
     }
     for shell in ["zsh", "fish", "powershell", "elvish"] {

@@ -128,14 +128,17 @@ pub(super) fn stamp(commit: &Commit) -> String {
     format!("{time}  {id}  {:<13}", moment::short(commit.version))
 }
 
-/// Who and why: the end of a line.
+/// Why and who: the end of a line.
 pub(super) fn words(commit: &Commit) -> String {
     let author = commit.author.as_deref().map(plain);
     let author = author.as_deref().map(|author| shortened(author.split(" <").next().unwrap_or(author), AUTHOR_WIDTH));
-    match (author, &commit.message) {
-        (Some(author), Some(message)) => format!("{author}: {}", first_line(message)),
-        (None, Some(message)) => first_line(message).into_owned(),
-        (Some(author), None) => format!("{author}: {}", plain(&summary(commit))),
-        (None, None) => plain(&summary(commit)).into_owned(),
+    // The author comes last: on a narrow terminal the message is what should be seen.
+    let message = match &commit.message {
+        Some(message) => first_line(message).into_owned(),
+        None => plain(&summary(commit)).into_owned(),
+    };
+    match author {
+        Some(author) => format!("{message} ({author})"),
+        None => message,
     }
 }

@@ -82,12 +82,8 @@ impl Stats {
             size(info.log_bytes),
             size(info.index_bytes)
         ))?;
-        if versions > 0 {
-            out.line(format_args!(
-                "a version  {} on disk, {} of value",
-                size(on_disk / versions),
-                size(history_bytes / versions)
-            ))?;
+        if let (Some(stored), Some(written)) = (on_disk.checked_div(versions), history_bytes.checked_div(versions)) {
+            out.line(format_args!("a version  {} on disk, {} of value", size(stored), size(written)))?;
         }
         Ok(Exit::Ok)
     }
