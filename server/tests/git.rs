@@ -354,6 +354,7 @@ fn an_import_that_was_killed_goes_on_where_it_was() {
             assert!(verified.code == 0 || verified.code == 3, "{verified:?}");
         }
     }
+    assert!(kills > 0, "it was over before it could be killed");
     assert!(place.koru(&args).starts_with("nothing new"));
     assert_same(&place, &repo.path, "all", "now", &[]);
     // Each commit once, however often it was killed.
