@@ -1,6 +1,7 @@
 //! Simulator, model and helpers shared by the suites.
 
 pub mod campaign;
+pub mod checks;
 pub mod compare;
 pub mod contract;
 pub mod damage;

@@ -174,6 +174,7 @@ mod tests {
         assert_eq!((repository.commits(), repository.is_shallow()), (10, false));
         assert!(repository.bytes() > 0);
         assert_eq!(repository.file(), Ok(Some("code.rs".into())));
+        folder.commit("code.rs", b"3\n").commit("code.rs", b"4\n");
         for n in 1..README_CHANGES_MIN {
             assert_eq!(repository.file(), Ok(Some("code.rs".into())), "{n} changes of the README");
             folder.commit("README.md", format!("{n}\n").repeat(2).as_bytes());
