@@ -165,13 +165,12 @@ async fn later_frame<S: AsyncStorage>(
         while at + frame::HEADER_BYTES <= read {
             // Most of what is behind the end is zeros that were written ahead.
             if (bytes[at..at + 4] != [0; 4] || bytes[at + 4..at + 8] != [0; 4])
-                && let Some(header) = FrameHeader::decode(&bytes[at..], reader.salt(), offset + at as u64)
-            {
-                let newer = newest.is_none_or(|n| header.durable_sequence() > n.durable_sequence());
-                if header.sequence > sequence && newer {
-                    newest = Some(header);
+                && let Some(header) = FrameHeader::decode(&bytes[at..], reader.salt(), offset + at as u64) {
+                    let newer = newest.is_none_or(|n| header.durable_sequence() > n.durable_sequence());
+                    if header.sequence > sequence && newer {
+                        newest = Some(header);
+                    }
                 }
-            }
             at += frame::ALIGNMENT as usize;
         }
         offset += at as u64;
