@@ -34,8 +34,9 @@ struct Journal {
     unacknowledged: u64,
 }
 
-/// Lets the writer run and kills it. Returns what it acknowledged: for each thread the versions, in order.
-fn run_and_kill(path: &Path, run: u64, after: Duration) -> Vec<Vec<Option<VersionId>>> {
+/// Lets the writer run and kills it, some time after its start or after its first acknowledged write. Returns what it
+/// acknowledged: for each thread the versions, in order.
+fn run_and_kill(path: &Path, run: u64, after: Duration, from_start: bool) -> Vec<Vec<Option<VersionId>>> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_writer"))
         .arg(path)
         .arg(run.to_string())
@@ -43,6 +44,7 @@ fn run_and_kill(path: &Path, run: u64, after: Duration) -> Vec<Vec<Option<Versio
         .spawn()
         .unwrap();
     let output = BufReader::new(child.stdout.take().unwrap());
+    let (first, begun) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
         let mut acknowledged = vec![Vec::new(); THREADS as usize];
         for line in output.lines().map(Result::unwrap) {
@@ -50,10 +52,14 @@ fn run_and_kill(path: &Path, run: u64, after: Duration) -> Vec<Vec<Option<Versio
             let [thread, number, version] = words[..] else { panic!("a torn line: {line:?}") };
             let versions = &mut acknowledged[thread.parse::<usize>().unwrap()];
             assert_eq!(number.parse(), Ok(versions.len() + 1), "{line}");
+            let _ = first.send(());
             versions.push((version != "-").then(|| version.parse().unwrap()));
         }
         acknowledged
     });
+    if !from_start {
+        begun.recv_timeout(Duration::from_secs(60)).expect("the writer does not write");
+    }
     std::thread::sleep(after);
     child.kill().unwrap();
     let status = child.wait().unwrap();
@@ -158,7 +164,7 @@ fn two_hundred_kills_lose_no_acknowledged_write() {
     let mut journal = Journal::default();
     let mut torn = 0;
     for run in 0..KILLS {
-        let acknowledged = run_and_kill(&path, run, Duration::from_millis(5 + random.below(56)));
+        let acknowledged = run_and_kill(&path, run, Duration::from_millis(5 + random.below(56)), random.chance(1, 4));
         // Half of the time only looking, so that the next writer finds what the kill left, and recovers by itself.
         let db = Options::new().read_only(random.chance(1, 2)).open(&path).unwrap();
         torn += u64::from(db.info().unwrap().torn_bytes > 0);
