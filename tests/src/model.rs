@@ -228,12 +228,12 @@ impl Model {
     /// The commit that an import makes of some changes at a time of their own.
     pub fn import(&self, actor: ActorId, time_ms: i64, drafts: &[Draft]) -> Commit {
         let last = self.last_of(actor);
-        let wanted = Timestamp::from_millis(time_ms);
-        let timestamp = last.map_or(wanted, |c| wanted.max(Timestamp::from_bits(c.timestamp.to_bits() + 1)));
+        let asked = Timestamp::from_millis(time_ms);
+        let timestamp = last.map_or(asked, |c| asked.max(Timestamp::from_bits(c.timestamp.to_bits() + 1)));
         let counter = last.map_or(0, |c| c.version.counter) + 1;
-        let changes = drafts.iter().map(|d| self.change(d, Some(actor)));
         // It cannot delete what it has not written.
-        let changes = changes.filter(|c| c.value.is_some() || !c.parents.is_empty()).collect();
+        let wanted = drafts.iter().filter(|d| d.value.is_some() || self.is_written_by(actor, d));
+        let changes = wanted.map(|d| self.change(d, Some(actor))).collect();
         let version = VersionId { actor, counter };
         Commit { version, timestamp, past: Cut::from([(actor, counter)]), changes: sorted(changes) }
     }
@@ -245,10 +245,16 @@ impl Model {
             Some(actor) => {
                 let history = self.history(&View::now(0), &collection, &key);
                 let own = history.iter().find(|seen| seen.commit.version.actor == actor);
-                own.filter(|seen| seen.change.value.is_some()).map(|seen| seen.commit.version).into_iter().collect()
+                own.map(|seen| seen.commit.version).into_iter().collect()
             }
         };
         Change { collection, key, value, expires_at, parents }
+    }
+
+    /// Whether the newest version that an actor wrote of a draft's document is not a deletion.
+    fn is_written_by(&self, actor: ActorId, draft: &Draft) -> bool {
+        let history = self.history(&View::now(0), &draft.collection, &draft.key);
+        history.iter().find(|seen| seen.commit.version.actor == actor).is_some_and(|seen| seen.change.value.is_some())
     }
 
     /// The changes that make some documents what they were at a view: those for which `scope` holds.

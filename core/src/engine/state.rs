@@ -129,6 +129,17 @@ impl<S: AsyncStorage> Engine<S> {
         View { state: self.state(), sequence, at: At::Latest, clock_ms: self.host.now_ms() }
     }
 
+    /// A view whose tables hold nothing beyond its sequence. That of [`Engine::view`] may show a little more than its
+    /// sequence says, when a checkpoint comes between.
+    pub(crate) fn exact_view(&self) -> View {
+        loop {
+            let view = self.view();
+            if self.published() == view.sequence {
+                return view;
+            }
+        }
+    }
+
     /// A view of everything that was laid out, published or not: what the next commit builds on.
     pub(crate) fn writer_view(&self) -> View {
         View { state: self.state(), sequence: u64::MAX, at: At::Latest, clock_ms: self.host.now_ms() }

@@ -86,7 +86,7 @@ impl<S: AsyncStorage> Engine<S> {
     /// Only where something cannot be read at all; damage is in the report.
     pub(crate) async fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport> {
         self.check_open()?;
-        let view = self.view();
+        let view = self.exact_view();
         let mut report = VerifyReport { tables: view.state.tables.len() as u64, ..VerifyReport::default() };
         if let Err(e) = self.verify_root().await {
             report.damage(e)?;

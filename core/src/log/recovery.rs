@@ -165,12 +165,13 @@ async fn later_frame<S: AsyncStorage>(
         while at + frame::HEADER_BYTES <= read {
             // Most of what is behind the end is zeros that were written ahead.
             if (bytes[at..at + 4] != [0; 4] || bytes[at + 4..at + 8] != [0; 4])
-                && let Some(header) = FrameHeader::decode(&bytes[at..], reader.salt(), offset + at as u64) {
-                    let newer = newest.is_none_or(|n| header.durable_sequence() > n.durable_sequence());
-                    if header.sequence > sequence && newer {
-                        newest = Some(header);
-                    }
+                && let Some(header) = FrameHeader::decode(&bytes[at..], reader.salt(), offset + at as u64)
+            {
+                let newer = newest.is_none_or(|n| header.durable_sequence() > n.durable_sequence());
+                if header.sequence > sequence && newer {
+                    newest = Some(header);
                 }
+            }
             at += frame::ALIGNMENT as usize;
         }
         offset += at as u64;
@@ -222,7 +223,8 @@ pub(crate) async fn replay<S: AsyncStorage>(
     check_end(storage, root, &mut follower).await?;
     let file = FileName::Segment(end.segment);
     let length = file_bytes(storage, file).await?;
-    if length < end.offset {
+    // The padding behind the last frame may be missing: it is not part of what was acknowledged.
+    if length + frame::ALIGNMENT <= end.offset {
         let what = format!("the segment ends here, and the checkpoint is at byte {}: it was cut short", end.offset);
         return Err(Error::corrupt(file, length, what));
     }

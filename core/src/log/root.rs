@@ -145,9 +145,10 @@ impl Root {
         let mut newest: Option<Root> = None;
         for slot in bytes.chunks(SLOT_BYTES) {
             if let Some(root) = Root::decode(slot)?
-                && newest.is_none_or(|n| root.generation > n.generation) {
-                    newest = Some(root);
-                }
+                && newest.is_none_or(|n| root.generation > n.generation)
+            {
+                newest = Some(root);
+            }
         }
         Ok(newest)
     }

@@ -86,7 +86,9 @@ impl Repository {
             *changes.entry(path).or_default() += 1;
         }
         let mut candidates: Vec<(&str, u64)> = changes.into_iter().collect();
-        candidates.sort_by_key(|&(path, count)| (!(path == "README.md" && count >= README_CHANGES_MIN), std::cmp::Reverse(count), path));
+        candidates.sort_by_key(|&(path, count)| {
+            (!(path == "README.md" && count >= README_CHANGES_MIN), std::cmp::Reverse(count), path)
+        });
         let text = candidates.iter().map(|(path, _)| *path).take(20).find(|path| self.is_text(path));
         Ok(text.map(str::to_owned))
     }
