@@ -122,6 +122,13 @@ impl Specimen {
         let questions = Questions { documents, moments, versions: vec![early.version, middle.version] };
         let mut open_end = None;
         if closed {
+            // With some commits behind the last checkpoint, which a larger bound leaves there.
+            db.close()?;
+            let larger = options(&host).limits_for_tests(10 << 10, 256 << 10);
+            let db = larger.open_storage(Arc::new(disk.clone()))?;
+            for number in 0..8 {
+                db.collection("b").put(&format!("k{number}"), &number)?;
+            }
             db.close()?;
         } else {
             // Somewhere in the last segment, behind other commits of its.

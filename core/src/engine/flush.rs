@@ -86,7 +86,7 @@ impl<S: AsyncStorage> Engine<S> {
             (writer.log.take(), writer.log.end())
         };
         if bug::active(Bug::AcknowledgeBeforeSync) && medium.dirty {
-            writer::sync_log(&self.storage, end.segment, medium).await?;
+            writer::sync_log(&self.storage, end.segment, medium).await.inspect_err(|e| self.poison(e))?;
         }
         let written = match &batch {
             Some(batch) => writer::write_batch(&self.storage, batch, medium).await,
