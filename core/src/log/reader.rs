@@ -115,6 +115,14 @@ impl FrameReader {
     }
 }
 
+/// A segment that the index names and that is not there is damage, and not a document or commit that does not exist.
+fn missing(e: Error, at: Location) -> Error {
+    match e.code() {
+        ErrorCode::NotFound => Error::corrupt(FileName::Segment(at.segment), at.offset, "the segment is missing"),
+        _ => e,
+    }
+}
+
 /// Reads the frame at a location that the index names, and returns its header and body.
 pub(crate) async fn read_frame<S: AsyncStorage>(
     storage: &S,
@@ -123,7 +131,7 @@ pub(crate) async fn read_frame<S: AsyncStorage>(
 ) -> Result<(FrameHeader, Vec<u8>)> {
     let file = FileName::Segment(at.segment);
     let mut bytes = vec![0; at.bytes as usize];
-    let read = read_full(storage, file, at.offset, &mut bytes).await?;
+    let read = read_full(storage, file, at.offset, &mut bytes).await.map_err(|e| missing(e, at))?;
     bytes.truncate(read);
     let header = FrameHeader::decode(&bytes, Salt::new(database, at.segment), at.offset);
     let body = bytes.split_off(frame::HEADER_BYTES.min(bytes.len()));
@@ -140,7 +148,7 @@ pub(crate) async fn read_value<S: AsyncStorage>(storage: &S, at: Location) -> Re
         return Err(Error::corrupt(file, at.offset, "the index names a value larger than a value can be"));
     }
     let mut record = vec![0; at.bytes as usize];
-    let read = read_full(storage, file, at.offset, &mut record).await?;
+    let read = read_full(storage, file, at.offset, &mut record).await.map_err(|e| missing(e, at))?;
     let whole = record.get(..read).filter(|_| read == record.len()).and_then(commit::read_record).is_some();
     if !whole {
         return Err(Error::corrupt(file, at.offset, "the checksum of the value does not match"));
