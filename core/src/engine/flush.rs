@@ -85,12 +85,15 @@ impl<S: AsyncStorage> Engine<S> {
             let mut writer = self.writer.lock();
             (writer.log.take(), writer.log.end())
         };
+        if bug::active(Bug::AcknowledgeBeforeSync) && medium.dirty {
+            writer::sync_log(&self.storage, end.segment, medium).await.inspect_err(|e| self.poison(e))?;
+        }
         let written = match &batch {
             Some(batch) => writer::write_batch(&self.storage, batch, medium).await,
             None => Ok(()),
         };
         match written {
-            Err(e) if bug::active(Bug::AcknowledgeBeforeSync) => drop(e),
+            Err(e) if bug::active(Bug::IgnoreWriteError) => drop(e),
             Err(e) if e.is(ErrorCode::StorageFull) => {
                 self.take_back(medium, &e).await?;
                 return Err(e);
@@ -101,7 +104,7 @@ impl<S: AsyncStorage> Engine<S> {
             }
             Ok(()) => {}
         }
-        let synced = sync && medium.dirty;
+        let synced = sync && medium.dirty && !bug::active(Bug::AcknowledgeBeforeSync);
         if synced {
             if let Err(e) = writer::sync_log(&self.storage, end.segment, medium).await {
                 self.poison(&e);

@@ -76,13 +76,17 @@ impl<S: AsyncStorage> Engine<S> {
         .await?;
 
         let end = recovered.end;
+        let mut actors = recovered.actors;
+        if bug::active(Bug::ReopenReusesCounter) {
+            actors.entry(manifest.actor).and_modify(|state| state.counter -= 1);
+        }
         let mut segments = manifest.segments.clone();
         segments.extend(recovered.new_segments);
         let state = State { active: Arc::new(memtable), frozen: None, tables: tables.into() };
         let writer = Writer {
             log: LogWriter::new(manifest.database, manifest.actor, end, options.segment_bytes),
-            unnamed: recovered.actors.keys().copied().collect(),
-            actors: recovered.actors,
+            unnamed: actors.keys().copied().collect(),
+            actors,
             clock: recovered.clock,
             undo: Vec::new(),
             epoch: 0,

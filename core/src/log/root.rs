@@ -151,8 +151,7 @@ impl Root {
 
     /// Writes the slot that the generation before the last one is in, and makes it durable.
     pub(crate) async fn write<S: AsyncStorage>(&self, storage: &S) -> Result<()> {
-        let swapped = u64::from(bug::active(Bug::SwapRootSlots));
-        let slot = (self.generation + swapped) % 2;
+        let slot = if bug::active(Bug::OneRootSlot) { 0 } else { self.generation % 2 };
         storage.write_at(FileName::Root, slot * SLOT_BYTES as u64, &self.encode()).await?;
         storage.sync(FileName::Root).await
     }
