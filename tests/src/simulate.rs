@@ -68,6 +68,8 @@ pub(crate) struct Simulation {
     fault: bool,
     held: Option<(Snapshot, Model, View)>,
     segments: u64,
+    /// Whether nothing has been compared since it was opened.
+    cold: bool,
     trace: u64,
 }
 
@@ -124,6 +126,7 @@ impl Simulation {
             fault: false,
             held: None,
             segments: 1,
+            cold: false,
             trace: seed,
         }
     }
@@ -171,24 +174,30 @@ impl Simulation {
     /// Something that will go wrong, operations until it does, and what follows.
     fn round(&mut self) -> Result<(), Violation> {
         let mut operations = 1 + self.random.below(24);
-        let kind = self.random.below(20);
+        let kind = self.random.below(24);
         told(|| format!("round {kind}, {} commits, {} durable", self.model.len(), self.durable));
         match kind {
-            0 => {
+            0..=2 => {
                 let call = Call::ALL[self.random.index(Call::ALL.len())];
                 let any = self.random.chance(1, 4);
-                let n = 1 + self.random.below(30);
+                let n = 1 + self.random.below(20);
                 self.disk.fail_call(n, (!any).then_some(call), self.random.chance(1, 3));
                 self.fault = true;
             }
-            1 | 2 => {
+            3 | 4 => {
                 self.disk.set_capacity(self.disk.used_bytes() + self.random.below(4_000));
                 self.fault = true;
-                if self.random.chance(1, 3) {
-                    self.disk.crash_at_call(1 + self.random.below(30));
+                match self.random.below(3) {
+                    0 => self.disk.crash_at_call(1 + self.random.below(30)),
+                    // What is done about a full disk fails as well.
+                    1 => {
+                        let call = [Call::List, Call::Truncate, Call::Sync, Call::Remove][self.random.index(4)];
+                        self.disk.fail_call(1 + self.random.below(4), Some(call), false);
+                    }
+                    _ => {}
                 }
             }
-            3 => {}
+            5 => {}
             _ => {
                 self.disk.crash_at_call(1 + self.random.below(40));
                 operations = 60;
@@ -211,8 +220,11 @@ impl Simulation {
         if !self.down {
             self.compare_held()?;
         }
+        if self.cold && !self.down {
+            self.compare_all()?;
+        }
         match kind {
-            3 => self.close(),
+            5 => self.close(),
             _ if self.down && !self.disk.is_stopped() && self.random.chance(1, 2) => self.reopen_poisoned(),
             _ => self.crash(),
         }
@@ -468,13 +480,23 @@ impl Simulation {
         self.note_durable();
         self.db = Some(db);
         self.down = false;
-        self.figures.comparisons += 1;
-        let now = self.now();
-        compare(&self.db(), &self.model, now.clock_ms, &mut self.random)?;
+        // A comparison leaves everything in the cache: some rounds begin with an empty one, and compare at their end.
+        if self.random.chance(1, 6) {
+            self.cold = true;
+        } else {
+            self.compare_all()?;
+        }
         if info.torn_bytes > 0 {
             self.compare_repaired()?;
         }
         Ok(())
+    }
+
+    fn compare_all(&mut self) -> Result<(), Violation> {
+        self.figures.comparisons += 1;
+        self.cold = false;
+        let now = self.now();
+        compare(&self.db(), &self.model, now.clock_ms, &mut self.random)
     }
 
     /// What recovery cut off is gone: who opens next finds nothing to repair.
