@@ -72,8 +72,9 @@ fn history_time_travel_and_restore() {
 
 fn then_encoded(db: &Database, version: koru_delta::VersionId) -> Vec<u8> {
     let users = db.collection("users");
-    let version = users.version("ada", version).unwrap();
-    users.document("ada", &version).unwrap().unwrap().encoded().to_vec()
+    let version = users.version("ada", version).expect("the version is there");
+    let document = users.document("ada", &version).expect("it can be read").expect("it is no deletion");
+    document.encoded().to_vec()
 }
 
 #[test]

@@ -10,10 +10,9 @@ const FIRST_SEED: u64 = 1;
 #[test]
 fn no_crash_loses_invents_or_splits_a_commit() {
     let began = std::time::Instant::now();
-    let figures = campaign::run(FIRST_SEED, 100_000, 2, |_| ()).unwrap_or_else(|failure| {
-        // The seed replays: cargo run -p koru-tests --bin simulate -- --seed N --only
-        panic!("{:?}", failure)
-    });
+    let ended = campaign::run(FIRST_SEED, 100_000, 2, |_| ());
+    assert!(ended.is_ok(), "{ended:?}: replay it with cargo run -p koru-tests --bin simulate -- --seed N --only");
+    let figures = ended.unwrap();
     println!("{figures}{:>12.0}  crashes a second", figures.crashes as f64 / began.elapsed().as_secs_f64());
     assert!(figures.crashes >= 100_000);
     assert_eq!(figures.missing(), [""; 0], "a simulation that never meets these proves nothing about them");
