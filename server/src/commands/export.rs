@@ -19,7 +19,7 @@ use std::{
 
 /// Write documents as JSON Lines
 ///
-/// A line is {"collection", "key", "version", "timestamp", "value"}; bytes are {"$bytes": "<base64>"}. `koru import jsonl`
+/// A line is {"collection", "key", "version", "timestamp", "value"}; bytes are {"$bytes": "..."}. `koru import jsonl`
 /// makes the same documents of it.
 #[derive(Args, Debug)]
 pub(crate) struct Export {

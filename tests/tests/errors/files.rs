@@ -239,7 +239,8 @@ fn a_log_that_was_cut_short_is_noticed_without_a_tail() {
     let whole = storage.files();
     unharmed(&open(whole.clone()).unwrap());
     let length = whole[&FileName::Segment(1)].len();
-    for cut in [0, 40, 80, length / 2, length - 1] {
+    // Up to three bytes behind the last frame are padding, which nothing is lost with.
+    for cut in [0, 40, 80, length / 2, length - 4] {
         let mut files = whole.clone();
         files.get_mut(&FileName::Segment(1)).unwrap().truncate(cut);
         refused(open(files), ErrorCode::Corrupt, &["00000001.log at byte", "cut short"]);
