@@ -144,8 +144,9 @@ impl Import {
         let places: Vec<_> = kept.iter().map(|c| (c.collection.clone(), c.key.clone(), c.value.is_none())).collect();
         let documents: Vec<_> = kept.iter().map(|c| c.name.clone()).collect();
         let origin = Origin::Import { actor: self.actor, timestamp: Timestamp::from_millis(time_ms), parents };
-        let appended = inner.append(Draft { origin, info, changes: kept, token: None })?;
+        // Before the commit is laid out: from then on it cannot fail by halves.
         ready(inner.engine.mark_conflicts(&documents))?;
+        let appended = inner.append(Draft { origin, info, changes: kept, token: None })?;
         if let Some(appended) = &appended {
             for (collection, key, deleted) in places {
                 self.last.insert((collection, key), Some(LastVersion { version: appended.version, deleted }));

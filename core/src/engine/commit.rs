@@ -260,8 +260,9 @@ impl<S: AsyncStorage> Engine<S> {
         }
     }
 
-    /// Marks the newest version of every document that a foreign commit changed, so that the next writer looks for other
-    /// heads. The caller holds the gate.
+    /// Marks the newest version of every document that a foreign commit changes, so that the next writer looks for other
+    /// heads. A foreign version carries the mark from the start; this is for one that does not become the newest. The caller
+    /// holds the gate.
     pub(crate) async fn mark_conflicts(&self, documents: &[Vec<u8>]) -> Result<()> {
         let view = self.writer_view();
         for name in documents {
