@@ -2,7 +2,7 @@
 
 use super::{Database, Inner, maintenance::Maintainer, ready};
 use crate::{
-    Error, ErrorCode, Host, Result,
+    ErrorCode, Host, Result,
     engine::{Engine, EngineOptions, model::Durability},
     host::SystemHost,
     limits,
@@ -195,9 +195,8 @@ impl Options {
     }
 }
 
-#[allow(unused)]
-fn _assert_threads() {
-    fn both<T: Send + Sync>() {}
-    both::<Database>();
-    let _ = Error::invalid("");
-}
+/// A database is used from many threads at once: this does not compile if it cannot be.
+const _: fn() = || {
+    fn shared<T: Send + Sync + Clone>() {}
+    shared::<Database>();
+};

@@ -244,17 +244,11 @@ impl<S: AsyncStorage> Engine<S> {
             // A foreign version need not become the newest one: what is cached is dropped and read again.
             let fresh = || {
                 let value = change.value.as_ref().filter(|_| !foreign)?;
-                Some(Arc::new(DocumentInner {
-                    name: change.name.as_slice().into(),
-                    sequence: placed.sequence,
-                    timestamp: header.timestamp,
-                    version: header.version,
-                    expires_at: change.expires_at,
-                    conflicted: false,
-                    encoded: value.bytes.clone(),
-                    value: crate::sync::OnceCell::new(),
-                    used: AtomicBool::new(true),
-                }))
+                let stamp = (header.version, header.timestamp);
+                let encoded = value.bytes.clone();
+                let fresh = DocumentInner::new(&change.name, placed.sequence, stamp, change.expires_at, encoded);
+                // What it takes the place of was cached because it is in use.
+                Some(Arc::new(DocumentInner { used: AtomicBool::new(true), ..fresh }))
             };
             self.documents.change(change.hash, placed.sequence, |document| *document.name == *change.name, fresh);
         }

@@ -16,10 +16,8 @@ use crate::{
         segment::{self, SegmentHeader},
     },
     storage::{AsyncStorage, FileName, read_full},
-    sync::OnceCell,
 };
 use alloc::{format, string::String, sync::Arc, vec, vec::Vec};
-use core::sync::atomic::AtomicBool;
 
 /// Which changes a feed hands out. A commit without any of them is passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,17 +156,9 @@ fn event_of(filter: &FeedFilter, replayed: &crate::log::recovery::Replayed<'_>) 
     for ((change, offset), _) in header.changes.iter().zip(offsets).zip(&wanted).filter(|(_, wanted)| **wanted) {
         let value = replayed.commit.value(offset, change.value_bytes)?;
         documents.push(value.map(|value| {
-            Document(Arc::new(DocumentInner {
-                name: super::key::document(&change.collection, &change.key).as_slice().into(),
-                sequence: replayed.sequence,
-                timestamp: header.timestamp,
-                version: header.version,
-                expires_at: change.expires_at,
-                conflicted: false,
-                encoded: value.into(),
-                value: OnceCell::new(),
-                used: AtomicBool::new(false),
-            }))
+            let name = super::key::document(&change.collection, &change.key);
+            let stamp = (header.version, header.timestamp);
+            Document(Arc::new(DocumentInner::new(&name, replayed.sequence, stamp, change.expires_at, value.into())))
         }));
     }
     let mut commit = commit_of(header, replayed.id, replayed.sequence);

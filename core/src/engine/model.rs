@@ -95,6 +95,29 @@ pub(crate) struct DocumentInner {
     pub(crate) value: OnceCell<Value>,
 }
 
+impl DocumentInner {
+    /// A version of the document with this prefix, as it was read or written at `sequence`.
+    pub(crate) fn new(
+        name: &[u8],
+        sequence: u64,
+        (version, timestamp): (VersionId, Timestamp),
+        expires_at: Option<i64>,
+        encoded: Arc<[u8]>,
+    ) -> DocumentInner {
+        DocumentInner {
+            sequence,
+            expires_at,
+            used: AtomicBool::new(false),
+            conflicted: false,
+            name: name.into(),
+            encoded,
+            timestamp,
+            version,
+            value: OnceCell::new(),
+        }
+    }
+}
+
 /// Bytes of a name that stand in the document itself.
 const INLINE_NAME_BYTES: usize = 46;
 

@@ -13,10 +13,9 @@ use crate::{
     index::{filter::filter_hash, table::Found as TableFound},
     log::{Location, frame::FrameHeader, reader},
     storage::{AsyncStorage, FileName},
-    sync::OnceCell,
 };
 use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 
 /// The newest version that an actor wrote of a document.
 #[derive(Clone, Copy, Debug)]
@@ -73,17 +72,9 @@ impl<S: AsyncStorage> Engine<S> {
     pub(crate) async fn load(&self, view: &View, name: &[u8], found: Found) -> Result<Document> {
         let version = VersionId { actor: self.actor_of(found.actor)?, counter: found.entry.counter };
         let encoded = self.read_value(found.entry.record, found.payload).await?;
-        Ok(Document(Arc::new(DocumentInner {
-            name: name.into(),
-            sequence: view.sequence,
-            timestamp: found.timestamp,
-            version,
-            expires_at: found.entry.expires_at,
-            conflicted: found.entry.conflicted,
-            encoded,
-            value: OnceCell::new(),
-            used: AtomicBool::new(false),
-        })))
+        let stamp = (version, found.timestamp);
+        let document = DocumentInner::new(name, view.sequence, stamp, found.entry.expires_at, encoded);
+        Ok(Document(Arc::new(DocumentInner { conflicted: found.entry.conflicted, ..document })))
     }
 
     async fn read_value(&self, record: Option<Location>, payload: Option<Arc<[u8]>>) -> Result<Arc<[u8]>> {
@@ -104,33 +95,18 @@ impl<S: AsyncStorage> Engine<S> {
             return Ok(None);
         }
         let encoded = self.read_value(version.record, version.payload.clone()).await?;
-        Ok(Some(Document(Arc::new(DocumentInner {
-            name: key::document(collection, key).as_slice().into(),
-            sequence: self.published(),
-            timestamp: version.timestamp,
-            version: version.id,
-            expires_at: version.expires_at,
-            conflicted: false,
-            encoded,
-            value: OnceCell::new(),
-            used: AtomicBool::new(false),
-        }))))
+        let name = key::document(collection, key);
+        let stamp = (version.id, version.timestamp);
+        let document = DocumentInner::new(&name, self.published(), stamp, version.expires_at, encoded);
+        Ok(Some(Document(Arc::new(document))))
     }
 
     /// A document that a transaction has written and not committed.
     pub(crate) fn pending_document(&self, change: &super::DraftChange) -> Option<Document> {
         let value = change.value.as_ref().filter(|_| !is_expired(change.expires_at, self.host.now_ms()))?;
-        Some(Document(Arc::new(DocumentInner {
-            name: key::document(&change.collection, &change.key).as_slice().into(),
-            sequence: u64::MAX,
-            timestamp: crate::clock::Timestamp::MAX,
-            version: VersionId { actor: self.actor, counter: 0 },
-            expires_at: change.expires_at,
-            conflicted: false,
-            encoded: value.bytes.clone(),
-            value: OnceCell::new(),
-            used: AtomicBool::new(false),
-        })))
+        let stamp = (VersionId { actor: self.actor, counter: 0 }, crate::clock::Timestamp::MAX);
+        let encoded = value.bytes.clone();
+        Some(Document(Arc::new(DocumentInner::new(&change.name, u64::MAX, stamp, change.expires_at, encoded))))
     }
 
     /// The newest version of a document that an actor wrote.
