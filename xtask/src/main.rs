@@ -1,8 +1,12 @@
 //! `cargo xtask`: everything that a person or CI runs, in one place and without dependencies, so that it is there
 //! seconds after a clone.
 
+mod browsers;
 mod demo;
 mod docs;
+mod node;
+mod npm;
+mod packages;
 mod process;
 mod release;
 mod report;
@@ -21,7 +25,8 @@ cargo xtask <command>
 
   demo [PATH] [--no-pause]   builds koru, imports a git repository (this one by default) and walks through its history
   test [--quick]             runs every check that a change must pass; --quick leaves out the slow ones
-  build                      leaves the stripped release binary at dist/koru
+  build                      leaves the stripped release binary at dist/koru, and the npm package beside it
+  wasm                       builds the bindings for browsers and Node into npm/wasm
   bench [store] [ARGS]       compares koru with its peers on this machine
   simulate [ARGS]            runs a campaign of simulated crashes, for example --crashes 1000000 --seed 1
   docs [--check]             writes docs/reference from the code, or checks that it is up to date
@@ -41,7 +46,8 @@ fn main() -> ExitCode {
         },
         ["test"] => test::run(false),
         ["test", "--quick"] => test::run(true),
-        ["build"] => release::leave_in_dist(),
+        ["build"] => build(),
+        ["wasm"] => wasm::build().map(drop),
         ["bench"] => bench(&["store"]),
         ["bench", rest @ ..] => bench(rest),
         ["simulate", rest @ ..] => simulate(rest),
@@ -53,7 +59,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         [] => return misunderstood("a command is missing"),
-        [known @ ("test" | "build" | "docs" | "fmt" | "help"), rest @ ..] => {
+        [known @ ("test" | "build" | "wasm" | "docs" | "fmt" | "help"), rest @ ..] => {
             return misunderstood(&format!("{known} does not take {rest:?}"));
         }
         [unknown, ..] => return misunderstood(&format!("there is no command {unknown:?}")),
@@ -70,6 +76,11 @@ fn main() -> ExitCode {
 fn misunderstood(message: &str) -> ExitCode {
     eprint!("error: {message}\n\n{HELP}");
     ExitCode::from(2)
+}
+
+fn build() -> Result<()> {
+    release::leave_in_dist()?;
+    if npm::exists() { npm::leave_in_dist() } else { Ok(()) }
 }
 
 fn bench(args: &[&str]) -> Result<()> {

@@ -4,7 +4,7 @@
 //! follows would fail for the same reason.
 
 use crate::{
-    Result, docs,
+    Result, docs, npm,
     process::{cargo, run as run_command, works},
     release,
     report::Report,
@@ -53,6 +53,14 @@ const CHECKS: &[Check] = &[
         run: rustdoc,
     },
     Check { name: "no_std", what: "the core builds without std, for wasm32", slow: true, decisive: false, run: no_std },
+    Check { name: "wasm", what: "lints and tests the bindings in Node", slow: true, decisive: false, run: bindings },
+    Check {
+        name: "npm",
+        what: "tests the npm package, in Node and in both browsers",
+        slow: true,
+        decisive: false,
+        run: package,
+    },
     Check {
         name: "deny",
         what: "licences, duplicates and sources of dependencies",
@@ -130,6 +138,20 @@ fn no_std(_: &Scope) -> Result<String> {
     command.args(["--config", "profile.dev.package.\"*\".opt-level=0"]);
     run_command(&mut command)?;
     Ok(format!("with {}", toolchain.name()))
+}
+
+fn bindings(_: &Scope) -> Result<String> {
+    if !wasm::exists() {
+        return Ok("left out: there is no wasm/ yet".into());
+    }
+    wasm::test()
+}
+
+fn package(_: &Scope) -> Result<String> {
+    if !npm::exists() {
+        return Ok("left out: there is no npm/ yet".into());
+    }
+    npm::test()
 }
 
 fn deny(_: &Scope) -> Result<String> {
