@@ -74,7 +74,7 @@ pub(crate) fn test() -> Result<String> {
     };
     // What is only compiled for the target escapes the lints of the host. The distribution has no clippy for it.
     if let Toolchain::AtHand = toolchain {
-        run(cargo("clippy").args(["--all-targets", "--", "-D", "warnings"]))?;
+        run(cargo("clippy").args(["--no-deps", "--all-targets", "--", "-D", "warnings"]))?;
     }
     // As a list, because a runner given as one text is split at its spaces.
     let runner = format!("target.{TARGET}.runner=['{}']", tools.path("wasm-bindgen-test-runner").display());
