@@ -22,8 +22,10 @@ use std::{
 };
 
 const PACKAGE: &str = "koru-wasm";
-/// What cargo calls the module, and wasm-bindgen its outputs.
-const NAME: &str = "koru_wasm";
+/// What cargo calls the module.
+const MODULE: &str = "koru_wasm.wasm";
+/// What the outputs of wasm-bindgen are called: `koru.js`, `koru.d.ts` and `koru_bg.wasm`.
+const NAME: &str = "koru";
 const PROFILE: &str = "wasm";
 
 /// Whether the bindings are part of this tree.
@@ -53,7 +55,10 @@ pub(crate) fn build() -> Result<String> {
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         }
-        run(tools.command("wasm-bindgen").args(["--target", "web", "--out-dir"]).arg(&folder).arg(&built))?;
+        let mut bind = tools.command("wasm-bindgen");
+        // Without the default path, because who loads the module says where it is: bundlers would take it for a file.
+        bind.args(["--target", "web", "--omit-default-module-path", "--out-name", NAME, "--out-dir"]);
+        run(bind.arg(&folder).arg(&built))?;
         timed("wasm-opt: up to a minute", || optimiser.run(&module))?;
         stamp.write()?;
     }
@@ -85,10 +90,9 @@ pub(crate) fn test() -> Result<String> {
 
 /// The module among the files that cargo's messages name.
 fn built_module(messages: &str) -> Option<PathBuf> {
-    let end = format!("{NAME}.wasm");
     let texts = messages.lines().filter(|line| line.contains("\"compiler-artifact\"")).flat_map(|line| line.split('"'));
     // Only separators of Windows are escaped in a path.
-    texts.rev().find(|text| text.ends_with(&end)).map(|path| PathBuf::from(path.replace(r"\\", r"\")))
+    texts.rev().find(|text| text.ends_with(MODULE)).map(|path| PathBuf::from(path.replace(r"\\", r"\")))
 }
 
 /// What `npm/wasm/` was made of, so that it is not made again of the same: wasm-opt takes longer than all the rest.
