@@ -233,15 +233,10 @@ pub fn compare_view(
             for place in 0..count {
                 let place = if order == Order::Ascending { place } else { count - 1 - place };
                 let (key, seen) = &expected[place];
-                let row =
-                    asked(what, scan.next().transpose())?.ok_or_else(|| format!("{what} ends before {key:?}"))?;
+                let row = asked(what, scan.next().transpose())?.ok_or_else(|| format!("{what} ends before {key:?}"))?;
                 same(what, (&*row.key, of_document(&row.document)?), (key, of_seen(seen)))?;
             }
-            same(
-                format_args!("{what}, its end"),
-                scan.next().map(|r| r.map(|row| row.key).map_err(|_| ())),
-                None,
-            )?;
+            same(format_args!("{what}, its end"), scan.next().map(|r| r.map(|row| row.key).map_err(|_| ())), None)?;
         }
         let Some(&(key, _)) = expected.get(random.index(expected.len())) else { continue };
         let range = some_range(key, random);
