@@ -25,8 +25,8 @@ pub fn tell() {
     TELL.store(true, Ordering::Relaxed);
 }
 
-/// How thorough the comparisons of a run are. It does not change what the run does: a seed that breaks a promise either way
-/// is the same run.
+/// How thorough the comparisons of a run are. A seed replays with the same: what was compared is in the cache, so the reads
+/// that a fault may hit afterwards are others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparing {
     /// Every one asks everything.
@@ -508,7 +508,7 @@ impl Simulation {
         self.cold = false;
         let now = self.now();
         let depth = self.depth(closed, self.model.len());
-        // A fork, so that the run goes on the same however much was asked.
+        // A fork, so that how much is asked shifts no other choice.
         compare(&self.db(), &self.model, now.clock_ms, &mut self.random.fork(), depth)?;
         self.compared = self.model.len();
         Ok(())

@@ -1,5 +1,5 @@
 //! A campaign of simulated crashes: `simulate --crashes N [--seed S] [--threads T] [--everything]`, or one seed again:
-//! `--seed S --only`. Progress goes to standard error, the figures to standard output: the same for the same first seed,
+//! `--seed S [--everything] --only`. Progress goes to standard error, the figures to standard output: the same for the same first seed,
 //! but for the last two, which are about time.
 
 use koru_tests::campaign::{self, Campaign};
@@ -14,7 +14,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "\
 usage: simulate [--crashes N] [--seed S] [--threads T] [--everything]
-       simulate --seed S --only
+       simulate --seed S [--everything] --only
 --everything compares everything after every crash, and not after one in eight; --only runs one seed and tells what it does";
 
 /// How often progress is told.
@@ -38,22 +38,22 @@ fn wanted() -> Option<(Campaign, bool)> {
     Some((wanted, only))
 }
 
-fn failed(seed: u64, violation: &str) -> ExitCode {
+fn failed(seed: u64, comparing: Comparing, violation: &str) -> ExitCode {
     println!("seed {seed} broke a promise: {violation}");
-    println!("replay it: cargo xtask simulate --seed {seed} --only");
+    let everything = if comparing == Comparing::Everything { " --everything" } else { "" };
+    println!("replay it: cargo xtask simulate{everything} --seed {seed} --only");
     ExitCode::FAILURE
 }
 
-/// Runs one seed, telling what it does and comparing everything; then as a campaign does, if nothing was found.
-fn replay(seed: u64) -> ExitCode {
+/// Runs one seed and tells what it does.
+fn replay(seed: u64, comparing: Comparing) -> ExitCode {
     koru_tests::simulate::tell();
-    let ended = campaign::attempt(seed, Comparing::Everything);
-    match ended.and_then(|outcome| campaign::attempt(seed, Comparing::Sampled).map(|_| outcome)) {
+    match campaign::attempt(seed, comparing) {
         Ok(outcome) => {
             println!("{}trace {:016x}", outcome.figures, outcome.trace);
             ExitCode::SUCCESS
         }
-        Err(violation) => failed(seed, &violation),
+        Err(violation) => failed(seed, comparing, &violation),
     }
 }
 
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     if only {
-        return replay(wanted.first);
+        return replay(wanted.first, wanted.comparing);
     }
     let began = Instant::now();
     let last = Mutex::new(began);
@@ -83,6 +83,6 @@ fn main() -> ExitCode {
             print!("{figures}{seconds:>12.0}  seconds on {} threads\n{rate:>12.0}  crashes a second\n", wanted.threads);
             ExitCode::SUCCESS
         }
-        Err(failure) => failed(failure.seed, &failure.violation),
+        Err(failure) => failed(failure.seed, wanted.comparing, &failure.violation),
     }
 }
