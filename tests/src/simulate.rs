@@ -81,6 +81,8 @@ pub(crate) struct Simulation {
     segments: u64,
     /// Whether nothing has been compared since it was opened.
     cold: bool,
+    /// Whether the comparison that it waits for is to ask everything: it was closed cleanly before.
+    after_closing: bool,
     comparing: Comparing,
     /// How many commits of the model the last comparison has seen.
     compared: usize,
@@ -142,6 +144,7 @@ impl Simulation {
             held: None,
             segments: 1,
             cold: false,
+            after_closing: false,
             comparing,
             compared: 0,
             trace: seed,
@@ -238,7 +241,7 @@ impl Simulation {
             self.compare_held()?;
         }
         if self.cold && !self.down {
-            self.compare_all(false)?;
+            self.compare_all(self.after_closing)?;
         }
         match kind {
             5 => self.close(),
@@ -493,8 +496,9 @@ impl Simulation {
         self.db = Some(db);
         self.down = false;
         // A comparison leaves everything in the cache: some rounds begin with an empty one, and compare at their end.
-        if self.random.chance(1, 6) && !closed {
+        if self.random.chance(1, 6) {
             self.cold = true;
+            self.after_closing = closed;
         } else {
             self.compare_all(closed)?;
         }
