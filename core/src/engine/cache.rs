@@ -150,6 +150,23 @@ impl<T: Item> Pool<T> {
         freed
     }
 
+    /// Drops the items of which nobody will ask again.
+    pub(crate) fn remove_all(&self, which: impl Fn(&T) -> bool) {
+        for shard in &self.shards {
+            let mut shard = shard.0.write();
+            let (mut place, mut freed) = (0, 0);
+            while place < shard.slots.len() {
+                if shard.slots.item(place).is_some_and(&which) {
+                    // The place stays: another item may have moved up.
+                    freed += shard.slots.remove(place).map_or(0, |item| item.bytes());
+                } else {
+                    place += 1;
+                }
+            }
+            self.account(&mut shard, 0, freed);
+        }
+    }
+
     /// Drops everything, for when what was read may not be true any more.
     pub(crate) fn clear(&self) {
         for shard in &self.shards {
@@ -235,6 +252,15 @@ mod tests {
         }
         assert!(blocks.bytes() >= 74_000 && documents.bytes() >= 24_000, "{} {}", blocks.bytes(), documents.bytes());
         assert!(blocks.bytes() + documents.bytes() <= 100_000);
+    }
+
+    #[test]
+    fn what_nobody_asks_for_again_goes_as_a_whole() {
+        let pool = Pool::new(0);
+        (0..2_000).for_each(|key| pool.insert(hash(key), thing(key, 10), 0, |t: &Thing| t.key == key));
+        pool.remove_all(|thing| thing.key % 3 == 0);
+        assert!((0..2_000).all(|key| get(&pool, key).is_some() == (key % 3 != 0)));
+        assert_eq!(pool.bytes(), (0..2_000).filter(|key| key % 3 != 0).count() * 10);
     }
 
     #[test]

@@ -269,7 +269,13 @@ fn block_hash(table: u32, number: u32) -> u64 {
 
 impl<S: AsyncStorage> BlockCache for Engine<S> {
     fn get(&self, table: u32, block: u32) -> Option<Arc<Block>> {
-        let found = self.blocks.get(block_hash(table, block), |b| b.table == table && b.number == block);
+        let found = self.blocks.get(block_hash(table, block), |b| {
+            let found = b.table == table && b.number == block;
+            if found {
+                b.block.touch_restarts();
+            }
+            found
+        });
         found.map(|cached| cached.block)
     }
 
