@@ -7,7 +7,7 @@ use super::{
     Draft, Engine, Origin, Writer,
     draft::DraftChange,
     key::{self, Entry},
-    model::{DocumentInner, Expected},
+    model::{Expected, Head},
     state::{VersionVector, View, is_expired, read_entry},
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
     storage::AsyncStorage,
 };
 use alloc::{format, sync::Arc, vec::Vec};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 
 /// Every so many commits an actor names all actors that it has seen, so that a causal cut is found within as many steps.
 pub(crate) const FULL_DEPENDENCIES_EVERY: u64 = 64;
@@ -108,7 +108,7 @@ impl<S: AsyncStorage> Engine<S> {
         let name = &change.name;
         let (newest, live, conflicted) = match self.cached(change.hash, name, u64::MAX) {
             Some(cached) => {
-                (Some(cached.version()), !is_expired(cached.expires_at(), view.clock_ms), cached.0.conflicted)
+                (Some(cached.version()), !is_expired(cached.expires_at(), view.clock_ms), cached.head().conflicted)
             }
             None => match self.find_hashed(view, name, change.hash).await? {
                 None => (None, false, false),
@@ -248,12 +248,15 @@ impl<S: AsyncStorage> Engine<S> {
             let fresh = || {
                 let value = change.value.as_ref().filter(|_| !foreign)?;
                 let stamp = (header.version, header.timestamp);
-                let encoded = value.bytes.clone();
-                let fresh = DocumentInner::new(&change.name, placed.sequence, stamp, change.expires_at, encoded);
-                // What it takes the place of was cached because it is in use.
-                Some(Arc::new(DocumentInner { used: AtomicBool::new(true), ..fresh }))
+                let head = Head::new(&change.name, placed.sequence, stamp, change.expires_at);
+                Some(head.sharing(&value.bytes))
             };
-            self.documents.change(change.hash, placed.sequence, |document| *document.name == *change.name, fresh);
+            self.documents.change(
+                change.hash,
+                placed.sequence,
+                |document| *document.head().name == *change.name,
+                fresh,
+            );
         }
     }
 
@@ -272,7 +275,7 @@ impl<S: AsyncStorage> Engine<S> {
             // Under the sequence of the next commit: readers of now see the same version with or without the mark.
             let sequence = self.end_of_log().sequence;
             view.state.active.insert(key, MemEntry { sequence, value: entry.encode(), payload: found.payload });
-            self.documents.change(filter_hash(name), sequence, |document| *document.name == **name, || None);
+            self.documents.change(filter_hash(name), sequence, |document| *document.head().name == **name, || None);
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 
 use super::{
     Engine,
-    model::{Commit, Document, DocumentInner},
+    model::{Commit, Document, Head},
     read::commit_of,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     },
     storage::{AsyncStorage, FileName, read_full},
 };
-use alloc::{format, string::String, sync::Arc, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 
 /// Which changes a feed hands out. A commit without any of them is passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,7 +158,7 @@ fn event_of(filter: &FeedFilter, replayed: &crate::log::recovery::Replayed<'_>) 
         documents.push(value.map(|value| {
             let name = super::key::document(&change.collection, &change.key);
             let stamp = (header.version, header.timestamp);
-            Document(Arc::new(DocumentInner::new(&name, replayed.sequence, stamp, change.expires_at, value.into())))
+            Head::new(&name, replayed.sequence, stamp, change.expires_at).with(value)
         }));
     }
     let mut commit = commit_of(header, replayed.id, replayed.sequence);

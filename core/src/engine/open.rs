@@ -94,6 +94,8 @@ impl<S: AsyncStorage> Engine<S> {
             tail_bytes,
         };
         let actors = writer.actors.keys().copied().chain([manifest.actor]).map(|a| (key::short(a), a)).collect();
+        // A block stands for a hundred documents that are not cached, so it is worth more than as many bytes of them.
+        let block_bytes = options.cache_bytes / 4 * 3;
         let engine = Engine {
             storage,
             host,
@@ -108,8 +110,9 @@ impl<S: AsyncStorage> Engine<S> {
             medium: Mutex::new(Some(Medium::new(recovered.filled, options.segment_bytes))),
             segments: RwLock::new(segments),
             files: Mutex::new(Files { root, manifest, retired: Vec::new(), frozen_at: None, merge: None }),
-            documents: super::cache::Pool::new(),
-            blocks: super::cache::Pool::new(),
+            documents: super::cache::Pool::new(options.cache_bytes - block_bytes),
+            blocks: super::cache::Pool::new(block_bytes),
+            doorkeeper: super::doorkeeper::Doorkeeper::new(options.cache_bytes),
             closed: AtomicBool::new(false),
             poisoned: Mutex::new(None),
             is_poisoned: AtomicBool::new(false),

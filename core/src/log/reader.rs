@@ -17,7 +17,7 @@ use crate::{
     limits,
     storage::{AsyncStorage, FileName, read_full},
 };
-use alloc::{sync::Arc, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 
 /// Bytes read at once when frames are read in order: twice as many each time, because most logs that are read are short,
 /// and room for what a file does not have would be cleared for nothing.
@@ -154,12 +154,16 @@ pub(crate) async fn read_frame<S: AsyncStorage>(
 }
 
 /// Reads the value of a record that the index names.
-pub(crate) async fn read_value<S: AsyncStorage>(storage: &S, at: Location) -> Result<Arc<[u8]>> {
+pub(crate) async fn read_value<S: AsyncStorage, R>(
+    storage: &S,
+    at: Location,
+    use_it: impl FnOnce(&[u8]) -> R,
+) -> Result<R> {
     let file = FileName::Segment(at.segment);
     if at.bytes as usize > limits::VALUE_BYTES_MAX + commit::RECORD_OVERHEAD as usize {
         return Err(Error::corrupt(file, at.offset, "the index names a value larger than a value can be"));
     }
-    // Most values are small: one allocation, for the value itself.
+    // Most values are small: no allocation.
     let (mut small, mut large) = ([0; SMALL_RECORD_BYTES], Vec::new());
     let record = match small.get_mut(..at.bytes as usize) {
         Some(record) => record,
@@ -170,7 +174,7 @@ pub(crate) async fn read_value<S: AsyncStorage>(storage: &S, at: Location) -> Re
     };
     let read = read_full(storage, file, at.offset, record).await.map_err(|e| missing(e, at))?;
     let value = record.get(..read).filter(|_| read == at.bytes as usize).and_then(commit::read_record);
-    value.map(Arc::from).ok_or_else(|| Error::corrupt(file, at.offset, "the checksum of the value does not match"))
+    value.map(use_it).ok_or_else(|| Error::corrupt(file, at.offset, "the checksum of the value does not match"))
 }
 
 /// The commit in a frame's body.
