@@ -25,8 +25,10 @@ use koru_delta::storage::memory::MemoryStorage;
 use run::Place;
 use script::{OPS, Script};
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    thread,
 };
 
 /// Set to 1, this writes what the scripts expect instead of checking it.
@@ -47,7 +49,10 @@ fn scripts() -> Vec<(String, String)> {
     let paths = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
     let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
     paths.sort();
-    paths.iter().map(|path| (path.file_stem().unwrap().to_string_lossy().into(), fs::read_to_string(path).unwrap())).collect()
+    paths
+        .iter()
+        .map(|path| (path.file_stem().unwrap().to_string_lossy().into(), fs::read_to_string(path).unwrap()))
+        .collect()
 }
 
 fn memory() -> Place {
@@ -59,29 +64,55 @@ fn scripts_give_the_same_results_and_the_same_bytes_in_memory_and_in_files() {
     if std::env::var(WRITE).is_ok_and(|value| value == "1") {
         write_expectations();
     }
-    let mut failures = Vec::new();
-    let (mut bytes, mut ops) = (0, Vec::new());
     let scripts = scripts();
-    for (name, text) in &scripts {
-        let script = Script::parse(text).unwrap_or_else(|e| panic!("{name}: {e}"));
-        println!("{name}: {} steps", script.ops().len());
-        bytes += text.len();
-        ops.extend(script.ops());
-        if *text != script.text() {
-            failures.push(format!("{name}: it is not in the form that {WRITE}=1 writes"));
-        }
-        let directory = tempfile::tempdir().unwrap();
-        for (storage, place) in [("memory", memory()), ("files", Place::Files(directory.path().join("script.koru")))] {
-            if let Err(mismatch) = run::check(&script, place) {
-                failures.push(format!("{name}, {storage}, {mismatch}"));
-            }
+    assert!(scripts.len() > 20, "only {} scripts were found", scripts.len());
+    // Each in a thread of its own: most of the time is spent waiting for syncs.
+    let failures: Vec<String> = thread::scope(|scope| {
+        let runs: Vec<_> = scripts.iter().map(|(name, text)| scope.spawn(move || failures_of(name, text))).collect();
+        runs.into_iter().flat_map(|run| run.join().unwrap()).collect()
+    });
+    assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
+}
+
+/// Runs a script in memory and in files.
+fn failures_of(name: &str, text: &str) -> Vec<String> {
+    let script = match Script::parse(text) {
+        Ok(script) => script,
+        Err(e) => return vec![format!("{name}: {e}")],
+    };
+    println!("{name}: {} steps", script.ops().len());
+    let mut failures = Vec::new();
+    if *text != script.text() {
+        failures.push(format!("{name}: it is not in the form that {WRITE}=1 writes"));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    for (storage, place) in [("memory", memory()), ("files", Place::Files(directory.path().join("script.koru")))] {
+        if let Err(mismatch) = run::check(&script, place) {
+            failures.push(format!("{name}, {storage}, {mismatch}"));
         }
     }
-    assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
-    assert!(scripts.len() > 20, "only {} scripts were found", scripts.len());
+    failures
+}
+
+#[test]
+fn scripts_show_every_operation_and_stay_small() {
+    let scripts = scripts();
+    let bytes: usize = scripts.iter().map(|(_, text)| text.len()).sum();
     assert!(bytes < BYTES_MAX, "the scripts take {bytes} bytes");
+    let ops: BTreeSet<String> = scripts.iter().flat_map(|(_, text)| Script::parse(text).unwrap().ops()).collect();
     for (op, _) in OPS {
-        assert!(ops.iter().any(|used| used == op), "no script shows {op}");
+        assert!(ops.contains(*op), "no script shows {op}");
+    }
+}
+
+/// Codes that need no fault of a medium, of another process or of a peer.
+#[test]
+fn scripts_show_every_error_that_a_caller_can_cause() {
+    let scripts = scripts();
+    for code in ["ALREADY_EXISTS", "CLOSED", "CONFLICT", "INVALID_ARGUMENT", "LIMIT_EXCEEDED", "NOT_FOUND", "READ_ONLY"]
+    {
+        let expected = format!("\"error\":\"{code}\"");
+        assert!(scripts.iter().any(|(_, text)| text.contains(&expected)), "no script shows {code}");
     }
 }
 

@@ -49,9 +49,8 @@ fn an_integer_is_not_a_float_and_a_zero_not_a_negative_one() {
     assert!(!expect(json!({"$float": "1"})));
     assert!(!expect(json!("1")));
     assert!(!expect(json!(null)));
-    let zeros = [json!({"$float": "0"}), json!({"$float": "-0.0"})].map(|zero| {
-        super::tree::Tree::read(&zero, &super::tree::Saved::new()).unwrap()
-    });
+    let zeros = [json!({"$float": "0"}), json!({"$float": "-0.0"})]
+        .map(|zero| super::tree::Tree::read(&zero, &super::tree::Saved::new()).unwrap());
     assert!(zeros[0] != zeros[1]);
 }
 
@@ -87,7 +86,9 @@ fn a_wrong_error_is_noticed() {
     assert!(said.contains("\"IO\"") && said.contains("INVALID_ARGUMENT"), "{said}");
     caught(|step| refusal(step).and_then(|()| step.remove("error")).map(drop));
     caught(|step| refusal(step).map(|()| step.insert("says".into(), json!(["words that nobody said"]))).map(drop));
-    caught(|step| is(step, "get").map(|()| (step.remove("result"), step.insert("error".into(), json!("CLOSED")))).map(drop));
+    caught(|step| {
+        is(step, "get").map(|()| (step.remove("result"), step.insert("error".into(), json!("CLOSED")))).map(drop)
+    });
 }
 
 #[test]
@@ -110,7 +111,9 @@ fn a_step_that_is_not_understood_is_refused() {
     for (from, to) in [("\"op\":\"put\"", "\"op\":\"putt\""), ("\"key\":", "\"kee\":"), ("\"steps\"", "\"stebs\"")] {
         assert!(Script::parse(&text.replacen(from, to, 1)).is_err(), "{to}");
     }
-    for ambiguous in ["1.0", "1e3", "-0.0", "9007199254740992", "18446744073709551615", "{\"$int\":1}", "{\"$i\":\"1\"}"] {
+    for ambiguous in
+        ["1.0", "1e3", "-0.0", "9007199254740992", "18446744073709551615", "{\"$int\":1}", "{\"$i\":\"1\"}"]
+    {
         let json = serde_json::from_str(ambiguous).unwrap();
         assert!(super::tree::Tree::read(&json, &super::tree::Saved::new()).is_err(), "{ambiguous}");
     }

@@ -116,13 +116,15 @@ impl Writer {
                 self.step(json!({"op": "clock", "add_ms": add_ms}));
             }
             78..=94 => self.look(),
-            95 => {
+            95 if self.random.chance(1, 3) => {
+                self.step(json!({"op": "stats"}));
                 self.step(json!({"op": "close"}));
                 self.step(json!({"op": "open"}));
             }
             96 => self.step(json!({"op": "checkpoint"})),
             97 => {
-                let step = json!({"op": "diff_moments", "before": self.moment(), "after": "now", "collection": "people"});
+                let step =
+                    json!({"op": "diff_moments", "before": self.moment(), "after": "now", "collection": "people"});
                 // Whole differences are long: only now and then.
                 if self.random.chance(1, 8) {
                     self.step(step);

@@ -237,4 +237,3 @@ fn import_change(change: Tree) -> Option<ImportChange> {
         _ => None,
     }
 }
-

@@ -73,7 +73,10 @@ impl Script {
             clock_ms: field("clock_ms")?.as_i64().ok_or_else(|| is_not("clock_ms"))?,
             seed: field("seed")?.as_u64().and_then(|n| n.try_into().ok()).ok_or_else(|| is_not("seed"))?,
             options: field("options")?.as_object().ok_or_else(|| is_not("options"))?.clone(),
-            steps: steps.iter().map(|s| s.as_object().cloned().ok_or_else(|| is_not("a step"))).collect::<Result<_, _>>()?,
+            steps: steps
+                .iter()
+                .map(|s| s.as_object().cloned().ok_or_else(|| is_not("a step")))
+                .collect::<Result<_, _>>()?,
         };
         script.steps.iter().try_for_each(check_words)?;
         Ok(script)

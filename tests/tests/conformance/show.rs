@@ -2,8 +2,8 @@
 
 use super::{run::Fallible, tree::Tree};
 use koru_delta::{
-    Collection, Commit, Document, DocumentChange, DocumentVersion, Event, Info, Lineage, Result, Row, Stats, Tag, Version,
-    VerifyReport, diff,
+    Collection, Commit, Document, DocumentChange, DocumentVersion, Event, Info, Lineage, Result, Row, Stats, Tag,
+    VerifyReport, Version, diff,
 };
 
 /// A list of everything that comes.
@@ -68,10 +68,9 @@ fn document_version(version: &DocumentVersion) -> Tree {
 }
 
 pub(crate) fn lineage(lineage: &Lineage) -> Tree {
-    let edge = |edge: &koru_delta::LineageEdge| Tree::from(vec![
-        document_version(&edge.cause),
-        document_version(&edge.effect),
-    ]);
+    let edge = |edge: &koru_delta::LineageEdge| {
+        Tree::from(vec![document_version(&edge.cause), document_version(&edge.effect)])
+    };
     Tree::map([("edges", lineage.edges.iter().map(edge).collect()), ("truncated", lineage.truncated.into())])
 }
 
@@ -79,10 +78,7 @@ pub(crate) fn event(event: &Event) -> Result<Tree> {
     let mut changes = Vec::new();
     for (change, document) in event.commit.changes.iter().zip(&event.documents) {
         let value = document.as_ref().map(|d| d.value().map(Tree::from)).transpose()?;
-        let shown = Tree::map([
-            ("collection", change.collection.clone().into()),
-            ("key", change.key.clone().into()),
-        ]);
+        let shown = Tree::map([("collection", change.collection.clone().into()), ("key", change.key.clone().into())]);
         changes.push(shown.with("deleted", change.deleted.then_some(true)).with("value", value));
     }
     Ok(Tree::map([
