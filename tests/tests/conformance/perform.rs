@@ -7,7 +7,7 @@ use super::{
     show,
     tree::Tree,
 };
-use koru_delta::{Direction, ImportChange, Transaction, WatchOptions, WriteOptions, to_value};
+use koru_delta::{Direction, ImportChange, Snapshot, Transaction, WatchOptions, WriteOptions, to_value};
 
 /// Performs a step.
 pub(crate) fn perform(world: &mut World, step: &Step) -> Outcome {
@@ -27,10 +27,16 @@ pub(crate) fn perform(world: &mut World, step: &Step) -> Outcome {
             });
         }
         "close" => return world.close(),
+        "snapshot" => {
+            let (name, snapshot) = (args.word("name")?, world.database()?.as_of(args.moment("moment")?)?);
+            world.snapshots.insert(name, snapshot);
+            return Ok(Tree::Null);
+        }
         _ => {}
     }
     let db = world.database()?;
     let collection = || args.text("collection").map(|name| db.collection(&name));
+    let at = || snapshot_at(world, &args);
     Ok(match args.word("op")?.as_str() {
         "checkpoint" => db.checkpoint().map(|()| Tree::Null)?,
         "sync" => db.sync().map(|()| Tree::Null)?,
@@ -52,31 +58,31 @@ pub(crate) fn perform(world: &mut World, step: &Step) -> Outcome {
         }
         "get" => {
             let (collection, key) = (collection()?, args.text("key")?);
-            let found = match args.optional("at", Arguments::moment)? {
-                Some(moment) => db.as_of(moment)?.collection(collection.name()).get(&key)?,
+            let found = match at()? {
+                Some(snapshot) => snapshot.collection(collection.name()).get(&key)?,
                 None => collection.get(&key)?,
             };
             found.map_or(Ok(Tree::Null), |document| show::document(&document))?
         }
         "scan" => {
             let (collection, (range, order)) = (collection()?, args.range()?);
-            let rows = match args.optional("at", Arguments::moment)? {
-                Some(moment) => db.as_of(moment)?.collection(collection.name()).scan(range, order)?,
+            let rows = match at()? {
+                Some(snapshot) => snapshot.collection(collection.name()).scan(range, order)?,
                 None => collection.scan(range, order)?,
             };
             show::all(rows.take(args.limit()?), show::row)?
         }
         "collections" => {
-            let names = match args.optional("at", Arguments::moment)? {
-                Some(moment) => db.as_of(moment)?.collections()?,
+            let names = match at()? {
+                Some(snapshot) => snapshot.collections()?,
                 None => db.collections()?,
             };
             names.into_iter().collect()
         }
         "history" => {
             let (collection, key) = (collection()?, args.text("key")?);
-            let versions = match args.optional("at", Arguments::moment)? {
-                Some(moment) => db.as_of(moment)?.collection(collection.name()).history(&key)?,
+            let versions = match at()? {
+                Some(snapshot) => snapshot.collection(collection.name()).history(&key)?,
                 None => collection.history_before(&key, args.optional("before", Arguments::version)?)?,
             };
             show::all(versions.take(args.limit()?), |v| show::version(&collection, &key, &v))?
@@ -131,8 +137,8 @@ pub(crate) fn perform(world: &mut World, step: &Step) -> Outcome {
             Tree::map([("events", events), ("token", watch.token().into())])
         }
         "log" => {
-            let log = match args.optional("at", Arguments::moment)? {
-                Some(moment) => db.as_of(moment)?.log()?,
+            let log = match at()? {
+                Some(snapshot) => snapshot.log()?,
                 None => db.log()?,
             };
             show::all(log.take(args.limit()?), |commit| Ok(show::commit(&commit)))?
@@ -218,6 +224,18 @@ pub(crate) fn kept(step: &Step, result: &Tree) -> Tree {
     match result {
         Tree::Map(map) => map.get(part).cloned().unwrap_or(Tree::Null),
         other => other.clone(),
+    }
+}
+
+/// What `at` reads through: a snapshot that was made before, or one of a moment.
+fn snapshot_at(world: &World, args: &Arguments<'_>) -> Fallible<Option<Snapshot>> {
+    let Some(at) = args.step.get("at") else { return Ok(None) };
+    match at.get("snapshot").and_then(|name| name.as_str()) {
+        Some(name) => match world.snapshots.get(name) {
+            Some(snapshot) => Ok(Some(snapshot.clone())),
+            None => Err(Failure::Script(format!("there is no snapshot {name}"))),
+        },
+        None => Ok(Some(world.database()?.as_of(args.moment("at")?)?)),
     }
 }
 

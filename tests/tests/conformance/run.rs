@@ -7,7 +7,7 @@ use super::{
     tree::{Saved, Tree, Unreadable},
 };
 use koru_delta::{
-    Database, Error, ErrorCode, Maintenance, Options,
+    Database, Error, ErrorCode, Maintenance, Options, Snapshot,
     storage::{FileName, memory::MemoryStorage},
 };
 use serde_json::{Map, Value as Json};
@@ -86,7 +86,16 @@ pub(crate) fn write(script: &mut Script, place: Place) -> Result<(), Mismatch> {
 fn run(script: &mut Script, place: Place, mode: Mode) -> Result<(), Mismatch> {
     let host = FixedHost::new(script.clock_ms, script.seed);
     let options = script.options.clone();
-    let mut world = World { place, host, options, database: None, open: false, saved: Saved::new(), mode };
+    let mut world = World {
+        place,
+        host,
+        options,
+        database: None,
+        open: false,
+        saved: Saved::new(),
+        snapshots: BTreeMap::new(),
+        mode,
+    };
     for (at, step) in script.steps.iter_mut().enumerate() {
         world.play(step, &(at + 1).to_string())?;
     }
@@ -110,6 +119,8 @@ pub(crate) struct World {
     database: Option<Database>,
     open: bool,
     pub(crate) saved: Saved,
+    /// Snapshots of the last handle.
+    pub(crate) snapshots: BTreeMap<String, Snapshot>,
     mode: Mode,
 }
 
@@ -202,6 +213,7 @@ impl World {
             .cache_bytes(usize::try_from(size("cache_bytes")?).unwrap_or(usize::MAX))
             .limits_for_tests(size("segment_bytes")?, size("tail_bytes")?);
         let options = options(plain);
+        self.snapshots.clear();
         self.database = Some(match &self.place {
             Place::Memory(storage) => options.open_storage(Arc::new(storage.clone()))?,
             Place::Files(path) => options.open(path)?,

@@ -33,6 +33,7 @@ pub(crate) const OPS: &[(&str, &[&str])] = &[
     ("put_many", &["collection", "documents"]),
     ("get", &["collection", "key", "at"]),
     ("scan", &["collection", "prefix", "from", "after", "through", "before", "reverse", "limit", "at"]),
+    ("snapshot", &["name", "moment"]),
     ("keys", &["collection", "prefix", "from", "after", "through", "before", "reverse", "limit"]),
     ("collections", &["at"]),
     ("transaction", &["author", "message", "causes", "rollback", "steps"]),
