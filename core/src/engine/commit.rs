@@ -163,17 +163,20 @@ impl<S: AsyncStorage> Engine<S> {
         if newest.len() < 2 {
             return Ok(newest);
         }
-        let mut pasts: Vec<VersionVector> = Vec::with_capacity(newest.len());
+        // What a replaced version had seen, the one that replaced it has seen too: its past has nothing to add. The newest
+        // comes first, so that one past nearly always says all, and mostly long before its end.
+        let mut replaced = Vec::new();
         for &version in &newest {
-            pasts.push(self.vector_of(version).await?);
-        }
-        let is_head = |version: &VersionId| {
-            let covers = |(other, past): (&VersionId, &VersionVector)| {
-                other != version && past.get(&version.actor).is_some_and(|&known| version.counter <= known)
+            if replaced.contains(&version) {
+                continue;
+            }
+            let sees = |past: &VersionVector, other: &VersionId| {
+                past.get(&other.actor).is_some_and(|&known| other.counter <= known)
             };
-            !newest.iter().zip(&pasts).any(covers)
-        };
-        Ok(newest.iter().filter(|v| is_head(v)).copied().take(limits::PARENTS_MAX).collect())
+            let past = self.vector_until(version, |past| newest.iter().all(|other| sees(past, other))).await?;
+            replaced.extend(newest.iter().filter(|other| **other != version && sees(&past, other)));
+        }
+        Ok(newest.into_iter().filter(|v| !replaced.contains(v)).take(limits::PARENTS_MAX).collect())
     }
 
     /// Stamps a prepared draft, lays it out behind the log and enters it into the index. Nothing is written yet.

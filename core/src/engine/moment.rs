@@ -71,6 +71,15 @@ impl<S: AsyncStorage> Engine<S> {
     /// A commit names the actors that it had newly seen, and every so many commits all of them, so this reads a bounded
     /// number of frames.
     pub(crate) async fn vector_of(&self, version: VersionId) -> Result<VersionVector> {
+        self.vector_until(version, |_| false).await
+    }
+
+    /// As [`Engine::vector_of`], or a part of it that is `enough` for the caller.
+    pub(super) async fn vector_until(
+        &self,
+        version: VersionId,
+        enough: impl Fn(&VersionVector) -> bool,
+    ) -> Result<VersionVector> {
         let mut vector = VersionVector::new();
         let mut counter = version.counter;
         loop {
@@ -82,7 +91,7 @@ impl<S: AsyncStorage> Engine<S> {
                 let known = vector.entry(actor).or_insert(0);
                 *known = counter.max(*known);
             }
-            if counter % FULL_DEPENDENCIES_EVERY == 1 {
+            if counter % FULL_DEPENDENCIES_EVERY == 1 || enough(&vector) {
                 return Ok(vector);
             }
             counter -= 1;

@@ -19,8 +19,10 @@ use crate::{
 };
 use alloc::{sync::Arc, vec, vec::Vec};
 
-/// Bytes read at once when frames are read in order.
-const READ_AHEAD_BYTES: usize = 256 << 10;
+/// Bytes read at once when frames are read in order: twice as many each time, because most logs that are read are short,
+/// and room for what a file does not have would be cleared for nothing.
+const READ_AHEAD_BYTES_FIRST: usize = 16 << 10;
+const READ_AHEAD_BYTES_MAX: usize = 256 << 10;
 
 /// Records up to this size are read without an allocation of their own.
 const SMALL_RECORD_BYTES: usize = 1024;
@@ -33,6 +35,8 @@ pub(crate) struct FrameReader {
     offset: u64,
     buffer: Vec<u8>,
     buffer_offset: u64,
+    /// Bytes that the next read asks for.
+    read_ahead: usize,
 }
 
 /// What stands at a place of a segment.
@@ -48,7 +52,8 @@ pub(crate) enum Found {
 impl FrameReader {
     pub(crate) fn new(database: DatabaseId, segment: u32, offset: u64) -> Self {
         let salt = Salt::new(database, segment);
-        FrameReader { segment, salt, offset, buffer: Vec::new(), buffer_offset: offset }
+        let buffer = Vec::new();
+        FrameReader { segment, salt, offset, buffer, buffer_offset: offset, read_ahead: READ_AHEAD_BYTES_FIRST }
     }
 
     pub(crate) fn segment(&self) -> u32 {
@@ -109,7 +114,8 @@ impl FrameReader {
             let start = self.buffer.len() - keep;
             self.buffer.drain(..start);
             self.buffer_offset = self.offset;
-            self.buffer.resize(count.max(READ_AHEAD_BYTES), 0);
+            self.buffer.resize(count.max(self.read_ahead), 0);
+            self.read_ahead = (self.read_ahead * 2).min(READ_AHEAD_BYTES_MAX);
             let rest = self.buffer.get_mut(keep..).unwrap_or_default();
             let read = read_full(storage, FileName::Segment(self.segment), self.offset + keep as u64, rest).await?;
             self.buffer.truncate(keep + read);
