@@ -4,6 +4,7 @@
 
 use super::{
     Engine,
+    draft::check_collection,
     model::{Commit, Document, Head},
     read::commit_of,
 };
@@ -59,9 +60,11 @@ impl<S: AsyncStorage> Engine<S> {
     /// A feed of the commits behind `token`; of those that come from now on for `None`.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for a token beyond the end of the log: it is from another database.
+    /// `INVALID_ARGUMENT` for a token beyond the end of the log, which is from another database, and for the name of a
+    /// collection that cannot be.
     pub(crate) async fn feed(&self, token: Option<u64>, filter: FeedFilter) -> Result<Feed> {
         self.check_open()?;
+        filter.collection.as_deref().map_or(Ok(()), check_collection)?;
         let published = self.published();
         let token = token.unwrap_or(published);
         if token > published {
