@@ -1,4 +1,8 @@
 //! Group commit: of the writers that wait for the medium, one writes and syncs for all.
+//!
+//! Invariants: one flush at a time; and when the turn to flush is free and commits wait, one of their writers is awake. Each
+//! waiter sleeps by itself and is woken when its own commit is decided, so that a group that is done does not fight over one
+//! lock.
 
 use super::{Inner, ready};
 use crate::{
@@ -7,57 +11,91 @@ use crate::{
 };
 use std::{
     sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    thread,
+    thread::{self, Thread},
 };
 
-/// Who writes to the medium.
+/// Who writes to the medium, and who waits for it.
 #[derive(Debug, Default)]
 pub(crate) struct Flusher {
-    busy: Mutex<bool>,
-    done: Condvar,
-    /// Commits in the last group.
-    last_group: AtomicU64,
+    turns: Mutex<Turns>,
+    /// Whoever has the turn waits for others to join. It goes to the one who makes the group complete.
+    gathering: AtomicBool,
+    /// Writers at work when the last group was done: its own, and those that had come since it was written.
+    writers: AtomicU64,
 }
 
-/// Times that a writer lets others run before it writes for all, as long as each time someone joins.
-const GATHER_ROUNDS: usize = 16;
+#[derive(Debug, Default)]
+struct Turns {
+    busy: bool,
+    waiting: Vec<Waiter>,
+}
+
+/// A thread that sleeps.
+#[derive(Debug)]
+struct Waiter {
+    thread: Thread,
+    /// The commit that it waits for; with `None` it waits for the turn.
+    commit: Option<Appended>,
+}
+
+/// Times that a writer lets others run before it writes for all, since the last one joined.
+const GATHER_ROUNDS: usize = 64;
 
 impl Flusher {
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'f>(&'f self, busy: MutexGuard<'f, bool>) -> MutexGuard<'f, bool> {
-        self.done.wait(busy).unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until no flush is under way and takes the turn until the guard is dropped.
-    pub(crate) fn acquire(&self) -> FlushTurn<'_> {
-        let mut busy = self.lock();
-        while *busy {
-            busy = self.wait(busy);
+    /// Sleeps until it is worth to look again, which the caller does: it may be woken without need.
+    fn sleep(mut turns: MutexGuard<'_, Turns>, commit: Option<Appended>) {
+        let thread = thread::current();
+        if turns.waiting.iter().all(|waiter| waiter.thread.id() != thread.id()) {
+            turns.waiting.push(Waiter { thread, commit });
         }
-        *busy = true;
-        FlushTurn(self)
+        drop(turns);
+        thread::park();
     }
 }
 
 /// The turn to flush.
-pub(crate) struct FlushTurn<'f>(&'f Flusher);
+pub(crate) struct FlushTurn<'i>(&'i Inner);
 
 impl Drop for FlushTurn<'_> {
     fn drop(&mut self) {
-        *self.0.lock() = false;
-        self.0.done.notify_all();
+        let mut turns = self.0.flusher.lock();
+        turns.busy = false;
+        let mut leads = false;
+        let woken = turns.waiting.extract_if(.., |waiter| match &waiter.commit {
+            Some(commit) if matches!(self.0.engine.outcome(commit), Outcome::Pending) => {
+                // The first of them is to write for the others.
+                !std::mem::replace(&mut leads, true)
+            }
+            _ => true,
+        });
+        let woken: Vec<Waiter> = woken.collect();
+        drop(turns);
+        woken.iter().for_each(|waiter| waiter.thread.unpark());
     }
 }
 
 impl Inner {
     fn strict(&self) -> bool {
         self.options.durability == Durability::Strict
+    }
+
+    /// Waits until no flush is under way and takes the turn until the guard is dropped.
+    pub(crate) fn flush_turn(&self) -> FlushTurn<'_> {
+        loop {
+            let mut turns = self.flusher.lock();
+            if !turns.busy {
+                turns.busy = true;
+                return FlushTurn(self);
+            }
+            Flusher::sleep(turns, None);
+        }
     }
 
     /// Waits until a commit is published and as durable as the options ask for: by writing for everyone who waits, or by
@@ -71,62 +109,83 @@ impl Inner {
     /// As [`Inner::settle`], without the maintenance that may be due: for a caller that keeps the gate.
     pub(crate) fn publish(&self, appended: Option<Appended>) -> Result<Option<VersionId>> {
         let Some(appended) = appended else { return Ok(None) };
-        let mut busy = self.flusher.lock();
         loop {
-            match self.engine.outcome(&appended) {
-                Outcome::Published => break,
-                Outcome::Failed(e) => return Err(e),
-                Outcome::Pending => {}
+            // First without the lock, for those that a group has woken, and then with it: it cannot be decided between this
+            // look and the sleep.
+            if let Some(decided) = self.decided(&appended) {
+                return decided.map(Some);
             }
-            if *busy {
-                busy = self.flusher.wait(busy);
+            let mut turns = self.flusher.lock();
+            if let Some(decided) = self.decided(&appended) {
+                return decided.map(Some);
+            }
+            let taken_over = turns.busy && self.is_complete() && self.flusher.gathering.swap(false, Ordering::Relaxed);
+            if turns.busy && !taken_over {
+                Flusher::sleep(turns, Some(appended));
                 continue;
             }
-            *busy = true;
-            drop(busy);
-            let turn = FlushTurn(&self.flusher);
-            self.gather();
+            turns.busy = true;
+            drop(turns);
+            if !taken_over && !self.gather() {
+                continue;
+            }
+            let turn = FlushTurn(self);
             let published = self.engine.published();
             // What became of this commit, like that of everyone who waits, is asked for at the head of the loop.
             let _ = ready(self.engine.flush(self.strict()));
-            self.flusher.last_group.store(self.engine.published() - published, Ordering::Relaxed);
+            self.flusher.writers.store(self.engine.appended().saturating_sub(published), Ordering::Relaxed);
             drop(turn);
             self.watchers.notify();
-            busy = self.flusher.lock();
         }
-        Ok(Some(appended.version))
+    }
+
+    fn decided(&self, appended: &Appended) -> Option<Result<VersionId>> {
+        match self.engine.outcome(appended) {
+            Outcome::Published => Some(Ok(appended.version)),
+            Outcome::Failed(e) => Some(Err(e)),
+            Outcome::Pending => None,
+        }
+    }
+
+    /// Whether everyone who was at work when the last group was done has come again.
+    fn is_complete(&self) -> bool {
+        let joined = self.engine.appended().saturating_sub(self.engine.published());
+        joined >= self.flusher.writers.load(Ordering::Relaxed)
     }
 
     /// Lets other writers join the group, where the last group shows that there are some: those that it woke are about to
-    /// write again, and would each wait for a whole sync more.
-    fn gather(&self) {
-        if self.flusher.last_group.load(Ordering::Relaxed) < 2 {
-            return;
+    /// write again, and would each wait for a whole sync more. Returns whether this thread still has the turn.
+    fn gather(&self) -> bool {
+        if !self.strict() || self.is_complete() {
+            return true;
         }
+        let gathering = &self.flusher.gathering;
+        gathering.store(true, Ordering::Relaxed);
         let mut appended = self.engine.appended();
-        for _ in 0..GATHER_ROUNDS {
+        let mut rounds = 0;
+        while rounds < GATHER_ROUNDS && gathering.load(Ordering::Relaxed) {
             thread::yield_now();
             let now = self.engine.appended();
-            if now == appended {
-                return;
-            }
+            rounds = if now == appended { rounds + 1 } else { 0 };
             appended = now;
         }
+        // Whoever sets it back has the turn.
+        gathering.swap(false, Ordering::Relaxed)
     }
 
     /// Publishes everything that was appended.
     pub(crate) fn settle_all(&self) -> Result<()> {
-        let turn = self.flusher.acquire();
-        let result = ready(self.engine.flush(self.strict()));
-        drop(turn);
-        self.watchers.notify();
-        result
+        self.flush_now(self.strict())
     }
 
     /// Makes everything that was appended durable.
     pub(crate) fn sync(&self) -> Result<()> {
-        let turn = self.flusher.acquire();
-        let result = ready(self.engine.flush(true));
+        self.flush_now(true)
+    }
+
+    fn flush_now(&self, sync: bool) -> Result<()> {
+        let turn = self.flush_turn();
+        let result = ready(self.engine.flush(sync));
         drop(turn);
         self.watchers.notify();
         result

@@ -7,6 +7,7 @@ use crate::{
     error::Result,
     history::diff,
     id::{CommitId, VersionId},
+    index::payload::Payload,
     log::Location,
     sync::OnceCell,
     value::Value,
@@ -236,7 +237,7 @@ pub struct Version {
     /// Bytes of its encoded value.
     pub value_bytes: u64,
     pub(crate) record: Option<Location>,
-    pub(crate) payload: Option<Arc<[u8]>>,
+    pub(crate) payload: Option<Payload>,
 }
 
 /// What a commit did to one document.

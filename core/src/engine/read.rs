@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::{Error, ErrorCode, Result},
     id::{CommitId, VersionId},
-    index::{filter::filter_hash, table::Found as TableFound},
+    index::{filter::filter_hash, payload::Payload, table::Found as TableFound},
     log::{Location, frame::FrameHeader, reader},
     storage::{AsyncStorage, FileName},
 };
@@ -77,9 +77,9 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(Document(Arc::new(DocumentInner { conflicted: found.entry.conflicted, ..document })))
     }
 
-    async fn read_value(&self, record: Option<Location>, payload: Option<Arc<[u8]>>) -> Result<Arc<[u8]>> {
+    async fn read_value(&self, record: Option<Location>, payload: Option<Payload>) -> Result<Arc<[u8]>> {
         if let Some(payload) = payload {
-            return Ok(payload);
+            return Ok(payload.alone());
         }
         let Some(at) = record else {
             return Err(Error::new(ErrorCode::NotFound, "the version is a deletion: it has no value"));
@@ -105,8 +105,8 @@ impl<S: AsyncStorage> Engine<S> {
     pub(crate) fn pending_document(&self, change: &super::DraftChange) -> Option<Document> {
         let value = change.value.as_ref().filter(|_| !is_expired(change.expires_at, self.host.now_ms()))?;
         let stamp = (VersionId { actor: self.actor, counter: 0 }, crate::clock::Timestamp::MAX);
-        let encoded = value.bytes.clone();
-        Some(Document(Arc::new(DocumentInner::new(&change.name, u64::MAX, stamp, change.expires_at, encoded))))
+        let encoded = value.bytes.alone();
+        Some(Document(Arc::new(DocumentInner::new(change.name(), u64::MAX, stamp, change.expires_at, encoded))))
     }
 
     /// The newest version of a document that an actor wrote.
@@ -168,7 +168,7 @@ impl<S: AsyncStorage> Engine<S> {
     pub(crate) async fn lookup(&self, view: &View, key: &[u8]) -> Result<Option<Vec<u8>>> {
         for memtable in view.state.memtables() {
             let value = memtable
-                .find_first(key, key, view.sequence, |found, entry| (found == key).then(|| entry.value.to_vec()));
+                .find_first(key, key, None, view.sequence, |found, entry| (found == key).then(|| entry.value.to_vec()));
             if let Some(value) = value.flatten() {
                 return Ok(Some(value));
             }

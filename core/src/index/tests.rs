@@ -8,7 +8,7 @@ use super::{
     merge::MergeCursor,
     merge_job::MergeJob,
     table::{Blocks, NoCache, Table},
-    testing::{Bench, DATABASE, Entries, boxed, filter_part, ready},
+    testing::{Bench, DATABASE, Entries, filter_part, ready},
 };
 use crate::{
     error::{ErrorCode, Result},
@@ -129,8 +129,8 @@ proptest! {
             let mut visible = Entries::new();
             for (key, sequence, value) in half {
                 if memtable.get(key).is_none() {
-                    let entry = MemEntry { sequence: *sequence, value: boxed(&[*value]), payload: None };
-                    memtable.insert(boxed(key), entry);
+                    let entry = MemEntry { sequence: *sequence, value: (&[*value][..]).into(), payload: None };
+                    memtable.insert([((&key[..]).into(), entry, filter_part(key).map(filter_hash))]);
                     if *sequence <= max_sequence {
                         visible.insert(key.clone(), vec![*value]);
                     }
