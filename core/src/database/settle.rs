@@ -1,8 +1,11 @@
 //! Group commit: of the writers that wait for the medium, one writes and syncs for all.
 //!
-//! Invariants: one flush at a time; and when the turn to flush is free and commits wait, one of their writers is awake. Each
-//! waiter sleeps by itself and is woken when its own commit is decided, so that a group that is done does not fight over one
-//! lock.
+//! Invariants: one flush at a time; and when the turn to flush is free and commits wait, one of their writers is awake, or
+//! sleeps with a limit. Each waiter sleeps by itself and is woken when its own commit is decided, so that a group that is
+//! done does not fight over one lock.
+//!
+//! The writers that a group woke are about to write again. Whoever comes first waits a moment for them, and the last one
+//! writes for all: otherwise each of the others would wait for a whole sync more.
 
 use super::{Inner, ready};
 use crate::{
@@ -12,25 +15,35 @@ use crate::{
 use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     thread::{self, Thread},
+    time::{Duration, Instant},
 };
 
 /// Who writes to the medium, and who waits for it.
 #[derive(Debug, Default)]
 pub(crate) struct Flusher {
     turns: Mutex<Turns>,
-    /// Whoever has the turn waits for others to join. It goes to the one who makes the group complete.
-    gathering: AtomicBool,
     /// Writers at work when the last group was done: its own, and those that had come since it was written.
     writers: AtomicU64,
+    /// How long the last group took to be written and synced, in nanoseconds.
+    took: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Turns {
     busy: bool,
+    /// While the turn is free: someone sleeps with a limit, to take it if the others do not come.
+    gathering: bool,
     waiting: Vec<Waiter>,
+}
+
+impl Turns {
+    fn take(&mut self) {
+        self.busy = true;
+        self.gathering = false;
+    }
 }
 
 /// A thread that sleeps.
@@ -41,8 +54,8 @@ struct Waiter {
     commit: Option<Appended>,
 }
 
-/// Times that a writer lets others run before it writes for all, since the last one joined.
-const GATHER_ROUNDS: usize = 64;
+/// The first writer of a group waits for the others no longer than the last flush took, which they would miss, nor than this.
+const GATHER_MAX: Duration = Duration::from_millis(1);
 
 impl Flusher {
     fn lock(&self) -> MutexGuard<'_, Turns> {
@@ -50,13 +63,16 @@ impl Flusher {
     }
 
     /// Sleeps until it is worth to look again, which the caller does: it may be woken without need.
-    fn sleep(mut turns: MutexGuard<'_, Turns>, commit: Option<Appended>) {
+    fn sleep(mut turns: MutexGuard<'_, Turns>, commit: Option<Appended>, limit: Option<Duration>) {
         let thread = thread::current();
         if turns.waiting.iter().all(|waiter| waiter.thread.id() != thread.id()) {
             turns.waiting.push(Waiter { thread, commit });
         }
         drop(turns);
-        thread::park();
+        match limit {
+            Some(limit) => thread::park_timeout(limit),
+            None => thread::park(),
+        }
     }
 }
 
@@ -91,10 +107,10 @@ impl Inner {
         loop {
             let mut turns = self.flusher.lock();
             if !turns.busy {
-                turns.busy = true;
+                turns.take();
                 return FlushTurn(self);
             }
-            Flusher::sleep(turns, None);
+            Flusher::sleep(turns, None, None);
         }
     }
 
@@ -109,6 +125,7 @@ impl Inner {
     /// As [`Inner::settle`], without the maintenance that may be due: for a caller that keeps the gate.
     pub(crate) fn publish(&self, appended: Option<Appended>) -> Result<Option<VersionId>> {
         let Some(appended) = appended else { return Ok(None) };
+        let mut waited = false;
         loop {
             // First without the lock, for those that a group has woken, and then with it: it cannot be decided between this
             // look and the sleep.
@@ -119,20 +136,26 @@ impl Inner {
             if let Some(decided) = self.decided(&appended) {
                 return decided.map(Some);
             }
-            let taken_over = turns.busy && self.is_complete() && self.flusher.gathering.swap(false, Ordering::Relaxed);
-            if turns.busy && !taken_over {
-                Flusher::sleep(turns, Some(appended));
+            let others_come = !turns.busy && !waited && !self.is_complete();
+            if turns.busy || (others_come && turns.gathering) {
+                Flusher::sleep(turns, Some(appended), None);
                 continue;
             }
-            turns.busy = true;
+            if others_come {
+                turns.gathering = true;
+                waited = true;
+                let took = Duration::from_nanos(self.flusher.took.load(Ordering::Relaxed));
+                Flusher::sleep(turns, Some(appended), Some(took.min(GATHER_MAX)));
+                continue;
+            }
+            turns.take();
             drop(turns);
-            if !taken_over && !self.gather() {
-                continue;
-            }
             let turn = FlushTurn(self);
-            let published = self.engine.published();
+            let (published, begin) = (self.engine.published(), Instant::now());
             // What became of this commit, like that of everyone who waits, is asked for at the head of the loop.
             let _ = ready(self.engine.flush(self.strict()));
+            let took = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            self.flusher.took.store(took, Ordering::Relaxed);
             self.flusher.writers.store(self.engine.appended().saturating_sub(published), Ordering::Relaxed);
             drop(turn);
             self.watchers.notify();
@@ -147,30 +170,11 @@ impl Inner {
         }
     }
 
-    /// Whether everyone who was at work when the last group was done has come again.
+    /// Whether everyone who was at work when the last group was done has come again. Where no sync is saved, nobody is
+    /// waited for.
     fn is_complete(&self) -> bool {
         let joined = self.engine.appended().saturating_sub(self.engine.published());
-        joined >= self.flusher.writers.load(Ordering::Relaxed)
-    }
-
-    /// Lets other writers join the group, where the last group shows that there are some: those that it woke are about to
-    /// write again, and would each wait for a whole sync more. Returns whether this thread still has the turn.
-    fn gather(&self) -> bool {
-        if !self.strict() || self.is_complete() {
-            return true;
-        }
-        let gathering = &self.flusher.gathering;
-        gathering.store(true, Ordering::Relaxed);
-        let mut appended = self.engine.appended();
-        let mut rounds = 0;
-        while rounds < GATHER_ROUNDS && gathering.load(Ordering::Relaxed) {
-            thread::yield_now();
-            let now = self.engine.appended();
-            rounds = if now == appended { rounds + 1 } else { 0 };
-            appended = now;
-        }
-        // Whoever sets it back has the turn.
-        gathering.swap(false, Ordering::Relaxed)
+        !self.strict() || joined >= self.flusher.writers.load(Ordering::Relaxed)
     }
 
     /// Publishes everything that was appended.

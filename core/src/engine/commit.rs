@@ -94,8 +94,7 @@ impl<S: AsyncStorage> Engine<S> {
             found.push(match recent || self.cached(change.hash, change.name(), u64::MAX).is_some() {
                 true => None,
                 false => {
-                    let from = view.first_key(change.name());
-                    let found = self.find_in_tables(&view.state.tables, change.name(), &from, change.hash, None);
+                    let found = self.find_in_tables(&view, change.name(), change.hash, None);
                     Some(InTables(found.await?))
                 }
             });
@@ -120,18 +119,19 @@ impl<S: AsyncStorage> Engine<S> {
             Origin::Import { parents, .. } => core::mem::take(parents),
             Origin::Own => {
                 let mut parents = Vec::with_capacity(draft.changes.len());
-                let mut present = Vec::with_capacity(draft.changes.len());
+                let mut absent = Vec::new();
                 let mut known = scouted.filter(|s| Arc::ptr_eq(&s.tables, &view.state.tables)).map(|s| s.found.into_iter());
-                for change in &draft.changes {
+                for (place, change) in draft.changes.iter().enumerate() {
                     let known = known.as_mut().and_then(Iterator::next).flatten();
                     let (replaced, goes_ahead) = self.replaced_by(&view, change, known).await?;
-                    present.push(goes_ahead);
                     if goes_ahead {
                         parents.push(replaced);
+                    } else {
+                        absent.push(place);
                     }
                 }
-                let mut present = present.into_iter();
-                draft.changes.retain(|_| present.next().unwrap_or(true));
+                let mut place = 0..;
+                draft.changes.retain(|_| place.next().is_none_or(|place| absent.binary_search(&place).is_err()));
                 parents
             }
         };

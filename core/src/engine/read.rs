@@ -168,7 +168,7 @@ impl<S: AsyncStorage> Engine<S> {
     pub(crate) async fn lookup(&self, view: &View, key: &[u8]) -> Result<Option<Vec<u8>>> {
         for memtable in view.state.memtables() {
             let value = memtable
-                .find_first(key, key, None, view.sequence, |found, entry| (found == key).then(|| entry.value.to_vec()));
+                .find_first(key, key, view.sequence, |found, entry| (found == key).then(|| entry.value.to_vec()));
             if let Some(value) = value.flatten() {
                 return Ok(Some(value));
             }

@@ -17,7 +17,7 @@ use crate::{
     id::ActorId,
     index::{
         cursor::Source,
-        filter::filter_hash,
+        filter::{Probe, filter_hash},
         memtable::Memtable,
         merge::MergeCursor,
         payload::Payload,
@@ -187,12 +187,14 @@ impl<S: AsyncStorage> Engine<S> {
         if let At::Cut { .. } = view.at {
             return self.find_in_cut(view, document).await;
         }
-        let from = view.first_key(document);
         let sequence = if bug::active(Bug::SnapshotSeesLater) { u64::MAX } else { view.sequence };
         let mut best: Option<Found> = None;
         let skip_frozen = bug::active(Bug::LoseFrozenMemtable);
         for memtable in view.state.memtables().take(if skip_frozen { 1 } else { 2 }) {
-            let found = memtable.find_first(&from, document, Some(hash), sequence, |key, entry| {
+            if !memtable.may_contain(hash) {
+                continue;
+            }
+            let found = memtable.find_first(&view.first_key(document), document, sequence, |key, entry| {
                 read_entry(key, &entry.value, entry.payload.as_ref())
             });
             if let Some(found) = found {
@@ -204,29 +206,30 @@ impl<S: AsyncStorage> Engine<S> {
                 found.into_iter().for_each(|found| consider(&mut best, found));
                 Ok(best)
             }
-            None => self.find_in_tables(&view.state.tables, document, &from, hash, best).await,
+            None => self.find_in_tables(view, document, hash, best).await,
         }
     }
 
-    /// The newest of `best` and the versions of a document in `tables`, at `from` or after it.
+    /// The newest of `best` and the versions of a document that a view shows of its tables.
     pub(crate) async fn find_in_tables(
         &self,
-        tables: &[Arc<Table>],
+        view: &View,
         document: &[u8],
-        from: &[u8],
         hash: u64,
         mut best: Option<Found>,
     ) -> Result<Option<Found>> {
-        if tables.is_empty() {
-            return Ok(best);
-        }
+        let probe = Probe::new(hash);
+        let mut from = Vec::new();
         let mut at = TableFound::default();
-        for table in tables {
+        for table in view.state.tables.iter() {
             let covered = best.as_ref().is_some_and(|b| key::ascending_stamp(b.timestamp) > table.max_stamp());
-            if covered || !table.may_contain(hash) {
+            if covered || !table.may_contain(&probe) {
                 continue;
             }
-            if table.find_first(self.blocks(), from, &mut at).await? && at.key().starts_with(document) {
+            if from.is_empty() {
+                from = view.first_key(document);
+            }
+            if table.find_first(self.blocks(), &from, &mut at).await? && at.key().starts_with(document) {
                 consider(&mut best, read_entry(at.key(), at.value(), None)?);
             }
         }

@@ -98,8 +98,7 @@ impl Memtable {
         self.map.read().parts.find(part, |other| *other == part).is_some()
     }
 
-    /// Shows `visit` the first visible entry at or after `from` whose key starts with `prefix`, without copying it. `part`
-    /// is the hash of the filter part, if `prefix` is one.
+    /// Shows `visit` the first visible entry at or after `from` whose key starts with `prefix`, without copying it.
     ///
     /// The lock is held while `visit` runs. Keys outside of the prefix end the search, so that a large commit that is not
     /// yet visible does not slow down everyone else.
@@ -107,14 +106,10 @@ impl Memtable {
         &self,
         from: &[u8],
         prefix: &[u8],
-        part: Option<u64>,
         max_sequence: u64,
         visit: impl FnOnce(&[u8], &MemEntry) -> R,
     ) -> Option<R> {
         let map = self.map.read();
-        if let Some(part) = part {
-            map.parts.find(part, |other| *other == part)?;
-        }
         let (key, entry) = map
             .entries
             .range::<[u8], _>((Bound::Included(from), Bound::Unbounded))
@@ -208,17 +203,14 @@ mod tests {
         assert_eq!(&*table.seek_back(b"c", 2).unwrap().0, b"a");
         assert_eq!(&*table.seek_back(b"c", 5).unwrap().0, b"b");
         assert!(table.seek_back(b"a", 9).is_none());
-        assert_eq!(table.find_first(b"b", b"", None, 2, |key, _| key.to_vec()).unwrap(), b"c");
-        assert!(table.find_first(b"b", b"b", None, 2, |_, _| ()).is_none(), "the prefix bounds the search");
+        assert_eq!(table.find_first(b"b", b"", 2, |key, _| key.to_vec()).unwrap(), b"c");
+        assert!(table.find_first(b"b", b"b", 2, |_, _| ()).is_none(), "the prefix bounds the search");
     }
 
     #[test]
     fn a_part_that_was_added_is_found() {
         let table = Memtable::new();
         insert(&table, b"a", entry(3, b""));
-        let find = |key: &[u8]| table.find_first(key, key, Some(filter_hash(key)), 9, |key, _| key.to_vec());
-        assert_eq!(find(b"a").unwrap(), b"a");
-        assert!(find(b"b").is_none());
         assert!(table.may_contain(filter_hash(b"a")) && !table.may_contain(filter_hash(b"b")));
     }
 
