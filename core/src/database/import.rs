@@ -141,7 +141,8 @@ impl Import {
             parents.push(last.map(|last| last.version).into_iter().collect());
             kept.push(change);
         }
-        let places: Vec<_> = kept.iter().map(|c| (c.collection.clone(), c.key().to_owned(), c.value.is_none())).collect();
+        let places: Vec<_> =
+            kept.iter().map(|c| (c.collection.clone(), c.key().to_owned(), c.value.is_none())).collect();
         let documents: Vec<_> = kept.iter().map(|c| c.name().to_vec()).collect();
         let origin = Origin::Import { actor: self.actor, timestamp: Timestamp::from_millis(time_ms), parents };
         // Before the commit is laid out: from then on it cannot fail by halves.

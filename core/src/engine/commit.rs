@@ -120,7 +120,8 @@ impl<S: AsyncStorage> Engine<S> {
             Origin::Own => {
                 let mut parents = Vec::with_capacity(draft.changes.len());
                 let mut absent = Vec::new();
-                let mut known = scouted.filter(|s| Arc::ptr_eq(&s.tables, &view.state.tables)).map(|s| s.found.into_iter());
+                let mut known =
+                    scouted.filter(|s| Arc::ptr_eq(&s.tables, &view.state.tables)).map(|s| s.found.into_iter());
                 for (place, change) in draft.changes.iter().enumerate() {
                     let known = known.as_mut().and_then(Iterator::next).flatten();
                     let (replaced, goes_ahead) = self.replaced_by(&view, change, known).await?;
@@ -314,7 +315,8 @@ impl<S: AsyncStorage> Engine<S> {
             Entry { conflicted: true, ..found.entry }.encode(&mut value);
             // Under the sequence of the next commit: readers of now see the same version with or without the mark.
             let sequence = self.end_of_log().sequence;
-            let (entry, hash) = (MemEntry { sequence, value: (&*value).into(), payload: found.payload }, filter_hash(name));
+            let (entry, hash) =
+                (MemEntry { sequence, value: (&*value).into(), payload: found.payload }, filter_hash(name));
             view.state.active.insert([((&*key).into(), entry, Some(hash))]);
             self.documents.change(hash, sequence, |document| *document.name == **name, || None);
         }
@@ -425,9 +427,10 @@ pub(crate) fn enter<N: AsRef<[u8]>>(
     let bare = |key: Vec<u8>, value: &[u8]| {
         (Key::from(&*key), MemEntry { sequence, value: value.into(), payload: None }, None)
     };
-    let effects = header.causes.iter().map(|cause| {
-        bare(key::effect(&cause.collection, &cause.key, cause.version, header.version), &[])
-    });
+    let effects = header
+        .causes
+        .iter()
+        .map(|cause| bare(key::effect(&cause.collection, &cause.key, cause.version, header.version), &[]));
     let commit = bare(key::commit(header.version), &key::frame_value(placed.frame));
     memtable.insert([commit, bare(key::commit_id(id, placed.frame), &[])].into_iter().chain(effects));
 }

@@ -63,7 +63,9 @@ impl Puts {
         codec::value::encode(value, &mut self.buffer).map_err(|e| e.context(&format!("{}/{key}", self.collection)))?;
         if self.buffer.len() > limits::COMMIT_BYTES_MAX {
             let max = limits::COMMIT_BYTES_MAX;
-            return Err(Error::limit(format!("more than {max} bytes of values do not fit into one commit: make several")));
+            return Err(Error::limit(format!(
+                "more than {max} bytes of values do not fit into one commit: make several"
+            )));
         }
         self.names.push((Name::new(&self.collection, key), start..self.buffer.len() as u32));
         Ok(())

@@ -50,6 +50,10 @@ impl<S: AsyncStorage> Engine<S> {
             return Outcome::Published;
         }
         if self.is_poisoned.load(Ordering::Acquire) {
+            if self.published() >= appended.sequence {
+                // Between the two looks, and it was a later flush that failed.
+                return Outcome::Published;
+            }
             let why = self.poisoned.lock().clone().unwrap_or_default();
             let message = alloc::format!("it is not known whether the commit is durable ({why}); reopen the database");
             return Outcome::Failed(Error::new(ErrorCode::Poisoned, message));
