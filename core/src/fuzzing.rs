@@ -115,7 +115,7 @@ async fn walk<S: AsyncStorage>(table: &Arc<Table>, blocks: Blocks<'_, S, NoCache
         let mut other = TableCursor::new(table.clone());
         let _ = other.seek(blocks, &key).await;
         let _ = other.seek_back(blocks, &key).await;
-        let _ = table.may_contain(index::filter::filter_hash(&key));
+        let _ = table.may_contain(&index::filter::Probe::new(index::filter::filter_hash(&key)));
         entries += 1;
         more = cursor.next(blocks).await?;
     }

@@ -27,7 +27,7 @@ pub use watch::{Watch, WatchOptions};
 use crate::{
     Error, ErrorCode, Result, VersionId,
     engine::{
-        Direction, Draft, Engine, Info, Lineage, Scope, Stats, Tag, VerifyReport,
+        Appended, Direction, Draft, Engine, Info, Lineage, Scope, Scouted, Stats, Tag, VerifyReport,
         model::{Commit, CommitInfo, DocumentVersion, Moment},
     },
     storage::Storage,
@@ -349,8 +349,13 @@ impl Database {
 
 impl Inner {
     /// Looks up what a draft replaces and lays it out; the caller holds the gate. `None` if there was nothing to write.
-    fn append(&self, draft: Draft) -> Result<Option<crate::engine::Appended>> {
-        let prepared = ready(self.engine.prepare(draft))?;
+    fn append(&self, draft: Draft) -> Result<Option<Appended>> {
+        self.append_scouted(draft, None)
+    }
+
+    /// As [`Inner::append`], where the caller has looked up a part of it before it had the gate.
+    fn append_scouted(&self, draft: Draft, scouted: Option<Scouted>) -> Result<Option<Appended>> {
+        let prepared = ready(self.engine.prepare(draft, scouted))?;
         if prepared.is_empty() {
             return Ok(None);
         }
@@ -360,9 +365,13 @@ impl Inner {
     /// Makes one commit: waits for its turn, and until it is published.
     fn commit(&self, draft: Draft) -> Result<Option<VersionId>> {
         self.relieve()?;
+        self.engine.check_writable()?;
+        draft.check()?;
+        // A read that fails is tried again by `append`, which says so.
+        let scouted = ready(self.engine.scout(&draft)).ok();
         let appended = {
             let _turn = self.gate.acquire()?;
-            self.append(draft)?
+            self.append_scouted(draft, scouted)?
         };
         self.settle(appended)
     }

@@ -62,7 +62,7 @@ impl<S: AsyncStorage> Engine<S> {
 }
 
 fn change(now: &View, collection: String, key: String, wanted: Option<&Document>) -> DraftChange {
-    let value = wanted.map(|document| Encoded::from_canonical(document.to_encoded()));
+    let value = wanted.map(|document| Encoded::from_canonical(document.to_encoded().into()));
     // An expiry that has passed since would hide what was just restored.
     let expires_at = wanted.and_then(Document::expires_at).filter(|&at| at > now.clock_ms);
     DraftChange { expires_at, ..DraftChange::new(collection.into(), key, value) }

@@ -36,18 +36,24 @@ pub(crate) enum Outcome {
 impl<S: AsyncStorage> Engine<S> {
     /// What became of a commit.
     pub(crate) fn outcome(&self, appended: &Appended) -> Outcome {
-        let writer = self.writer.lock();
-        if writer.epoch != appended.epoch {
+        // The sequence first: if nothing has been taken back by then, it was reached by this very commit.
+        let published = self.published() >= appended.sequence;
+        if self.epoch() != appended.epoch {
+            let writer = self.writer.lock();
             return match writer.rolled_back.iter().find(|r| r.epoch == appended.epoch) {
                 Some(back) if appended.sequence <= back.published => Outcome::Published,
                 Some(back) => Outcome::Failed(back.error.duplicate()),
                 None => Outcome::Failed(Error::new(ErrorCode::Aborted, "the commit could not be written")),
             };
         }
-        if self.published() >= appended.sequence {
+        if published {
             return Outcome::Published;
         }
         if self.is_poisoned.load(Ordering::Acquire) {
+            if self.published() >= appended.sequence {
+                // Between the two looks, and it was a later flush that failed.
+                return Outcome::Published;
+            }
             let why = self.poisoned.lock().clone().unwrap_or_default();
             let message = alloc::format!("it is not known whether the commit is durable ({why}); reopen the database");
             return Outcome::Failed(Error::new(ErrorCode::Poisoned, message));
@@ -57,7 +63,7 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// The last commit that was appended.
     pub(crate) fn appended(&self) -> u64 {
-        self.end_of_log().sequence
+        self.appended.load(Ordering::Relaxed)
     }
 
     /// Whether something was written that no sync has covered, or is being written right now.
@@ -134,20 +140,22 @@ impl<S: AsyncStorage> Engine<S> {
             while let Some(undo) = writer.undo.pop_if(|undo| undo.sequence > published) {
                 end = undo.before;
                 writer.clock = undo.clock;
-                writer.tail_bytes -= undo.bytes;
+                self.tail_bytes.fetch_sub(undo.bytes, Ordering::Relaxed);
                 match undo.state {
                     Some(state) => writer.actors.insert(undo.actor, state),
                     None => writer.actors.remove(&undo.actor),
                 };
             }
             writer.log.roll_back(end);
+            self.appended.store(end.sequence, Ordering::Relaxed);
             writer.unnamed = writer.actors.keys().copied().collect();
             if writer.rolled_back.len() >= ROLLED_BACK_KEPT {
                 writer.rolled_back.remove(0);
             }
-            let epoch = writer.epoch;
+            let epoch = self.epoch();
             writer.rolled_back.push(RolledBack { epoch, published, error: error.duplicate() });
-            writer.epoch += 1;
+            // After the entry above, which whoever sees the new number looks for.
+            self.epoch.store(epoch + 1, Ordering::Release);
             if !bug::active(Bug::RollbackKeepsMemtable) {
                 self.state().active.remove_after(published);
             }

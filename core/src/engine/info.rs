@@ -120,7 +120,7 @@ impl<S: AsyncStorage> Engine<S> {
             tables: self.state().tables.len() as u64,
             index_bytes,
             total_bytes,
-            tail_bytes: writer.tail_bytes,
+            tail_bytes: self.tail_bytes(),
             torn_bytes: self.torn_bytes,
         })
     }

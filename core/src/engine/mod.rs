@@ -27,9 +27,10 @@ mod state;
 mod verify;
 
 pub(crate) use changes::Scope;
-pub(crate) use commit::Appended;
+pub(crate) use commit::{Appended, Scouted};
 pub(crate) use draft::{
-    Draft, DraftChange, Encoded, Origin, check_collection, check_count, check_key, check_own_collection, sort_changes,
+    Draft, DraftChange, Encoded, Origin, Puts, check_collection, check_count, check_key, check_own_collection,
+    sort_changes,
 };
 pub(crate) use export::Export;
 pub use feed::Event;
@@ -98,6 +99,13 @@ pub(crate) struct Engine<S> {
     created_ms: i64,
     /// The last commit that readers see.
     published: AtomicU64,
+    /// The last commit that was laid out. This and the next two are changed under the writer's lock only, and stand beside
+    /// it so that those who ask do not hold writers up.
+    appended: AtomicU64,
+    /// Counts the times that something was taken back.
+    epoch: AtomicU64,
+    /// Bytes of log since the last freeze.
+    tail_bytes: AtomicU64,
     state: RwLock<Arc<State>>,
     actors: RwLock<BTreeMap<ShortActor, ActorId>>,
     writer: Mutex<Writer>,
@@ -125,11 +133,7 @@ struct Writer {
     unnamed: BTreeSet<ActorId>,
     /// How to take back what was laid out and is not written yet.
     undo: Vec<commit::Undo>,
-    /// Counts the times that something was taken back.
-    epoch: u64,
     rolled_back: Vec<flush::RolledBack>,
-    /// Bytes of log since the last freeze.
-    tail_bytes: u64,
 }
 
 /// What the root names, and files that it no longer names but readers may still use.

@@ -7,6 +7,7 @@ use crate::{
     error::Result,
     history::diff,
     id::{CommitId, VersionId},
+    index::payload::Payload,
     log::Location,
     sync::OnceCell,
     value::Value,
@@ -125,11 +126,11 @@ impl Head {
     }
 
     /// The document with this encoded value, which is kept elsewhere too.
-    pub(crate) fn sharing(self, encoded: &Arc<[u8]>) -> Document {
+    pub(crate) fn sharing(self, encoded: &Payload) -> Document {
         if encoded.len() <= COPIED_VALUE_BYTES {
             return self.with(encoded);
         }
-        Head { shared: Some(encoded.clone()), ..self }.with(&[])
+        Head { shared: Some(encoded.alone()), ..self }.with(&[])
     }
 }
 
@@ -256,7 +257,7 @@ pub struct Version {
     /// Bytes of its encoded value.
     pub value_bytes: u64,
     pub(crate) record: Option<Location>,
-    pub(crate) payload: Option<Arc<[u8]>>,
+    pub(crate) payload: Option<Payload>,
 }
 
 /// What a commit did to one document.

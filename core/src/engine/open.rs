@@ -2,7 +2,7 @@
 
 use super::{
     Counters, Engine, EngineOptions, Files, Writer,
-    commit::{changed_documents, enter},
+    commit::{Entered, changed_documents, enter},
     key,
     state::State,
 };
@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ErrorCode, Result},
     host::Host,
     id::{ActorId, DatabaseId},
-    index::{memtable::Memtable, table::Table},
+    index::{filter::filter_hash, memtable::Memtable, table::Table},
     limits,
     log::{
         recovery,
@@ -65,7 +65,10 @@ impl<S: AsyncStorage> Engine<S> {
                 frame: replayed.frame,
                 records_offset: replayed.frame.offset + records_at,
             };
-            let documents = header.changes.iter().map(|c| (key::document(&c.collection, &c.key), None));
+            let documents = header.changes.iter().map(|c| {
+                let name = key::document(&c.collection, &c.key);
+                Entered { hash: filter_hash(&name), name, payload: None }
+            });
             enter(&memtable, header, &replayed.id, placed, foreign, documents);
             if foreign {
                 foreign_documents.extend(changed_documents(header));
@@ -89,9 +92,7 @@ impl<S: AsyncStorage> Engine<S> {
             actors,
             clock: recovered.clock,
             undo: Vec::new(),
-            epoch: 0,
             rolled_back: Vec::new(),
-            tail_bytes,
         };
         let actors = writer.actors.keys().copied().chain([manifest.actor]).map(|a| (key::short(a), a)).collect();
         // A block stands for a hundred documents that are not cached, so it is worth more than as many bytes of them.
@@ -104,6 +105,9 @@ impl<S: AsyncStorage> Engine<S> {
             actor: manifest.actor,
             created_ms: manifest.created_ms,
             published: AtomicU64::new(end.sequence),
+            appended: AtomicU64::new(end.sequence),
+            epoch: AtomicU64::new(0),
+            tail_bytes: AtomicU64::new(tail_bytes),
             state: RwLock::new(Arc::new(state)),
             actors: RwLock::new(actors),
             writer: Mutex::new(writer),

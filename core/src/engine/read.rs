@@ -11,11 +11,11 @@ use super::{
 use crate::{
     error::{Error, ErrorCode, Result},
     id::{CommitId, VersionId},
-    index::{filter::filter_hash, table::Found as TableFound},
+    index::{filter::filter_hash, payload::Payload, table::Found as TableFound},
     log::{Location, frame::FrameHeader, reader},
     storage::{AsyncStorage, FileName},
 };
-use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use core::sync::atomic::Ordering;
 
 /// The newest version that an actor wrote of a document.
@@ -88,12 +88,7 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// Puts the value of a version behind its head.
-    async fn read_document(
-        &self,
-        head: Head,
-        record: Option<Location>,
-        payload: Option<&Arc<[u8]>>,
-    ) -> Result<Document> {
+    async fn read_document(&self, head: Head, record: Option<Location>, payload: Option<&Payload>) -> Result<Document> {
         if let Some(payload) = payload {
             return Ok(head.sharing(payload));
         }
@@ -120,7 +115,7 @@ impl<S: AsyncStorage> Engine<S> {
     pub(crate) fn pending_document(&self, change: &super::DraftChange) -> Option<Document> {
         let value = change.value.as_ref().filter(|_| !is_expired(change.expires_at, self.host.now_ms()))?;
         let stamp = (VersionId { actor: self.actor, counter: 0 }, crate::clock::Timestamp::MAX);
-        Some(Head::new(&change.name, u64::MAX, stamp, change.expires_at).sharing(&value.bytes))
+        Some(Head::new(change.name(), u64::MAX, stamp, change.expires_at).sharing(&value.bytes))
     }
 
     /// The newest version of a document that an actor wrote.
@@ -150,7 +145,8 @@ impl<S: AsyncStorage> Engine<S> {
                 .record
                 .map_or(0, |at| u64::from(at.bytes).saturating_sub(crate::codec::commit::RECORD_OVERHEAD)),
             record: found.entry.record,
-            payload: found.payload,
+            // A version may be kept for long, and must not hold on to the values of its whole commit.
+            payload: found.payload.map(|payload| payload.alone().into()),
         })
     }
 
