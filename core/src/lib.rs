@@ -88,7 +88,7 @@ pub use clock::Timestamp;
 pub use codec::to_value;
 #[cfg(feature = "std")]
 pub use database::{
-    Changes, Collection, Database, History, Import, ImportChange, Log, Maintenance, Options, Scan, Snapshot,
+    Changes, Collection, Database, Export, History, Import, ImportChange, Log, Maintenance, Options, Scan, Snapshot,
     SnapshotCollection, Transaction, Watch, WatchOptions, WriteOptions,
 };
 pub use engine::{
