@@ -11,11 +11,8 @@ mod wait;
 pub(crate) use wait::{Gate, Signal, Turn};
 
 use crate::{
-    Host, Result,
-    engine::{
-        Appended, Draft, Engine, EngineOptions,
-        model::{CommitInfo, Durability, Moment},
-    },
+    Error, ErrorCode, Host, Result,
+    engine::{Appended, Draft, Engine, EngineOptions, model::Durability},
     limits,
     storage::AsyncStorage,
 };
@@ -141,23 +138,17 @@ impl<S: AsyncStorage> Inner<S> {
     }
 
     /// Looks up what a draft replaces and lays it out; the caller has the turn. `None` if there was nothing to write.
-    pub(crate) async fn append(&self, draft: Draft) -> Result<Option<Appended>> {
+    ///
+    /// # Errors
+    /// `ABORTED` if something was taken back since `epoch`: what the caller read then may not be there.
+    pub(crate) async fn append(&self, draft: Draft, epoch: Option<u64>) -> Result<Option<Appended>> {
         let prepared = self.engine.prepare(draft).await?;
+        if epoch.is_some_and(|epoch| epoch != self.engine.epoch()) {
+            return Err(Error::new(ErrorCode::Aborted, "an earlier commit could not be written; try again"));
+        }
         if prepared.is_empty() {
             return Ok(None);
         }
         self.engine.append(prepared).map(Some)
-    }
-
-    /// Lays out what restores a moment; the caller has the turn.
-    pub(crate) async fn append_restore(
-        &self,
-        scope: crate::engine::Scope<'_>,
-        moment: &Moment,
-        info: CommitInfo,
-    ) -> Result<Draft> {
-        // What is restored is compared with what is published: nothing may be under way.
-        self.settle_all().await?;
-        self.engine.draft_restore(scope, moment, info).await
     }
 }

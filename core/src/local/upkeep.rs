@@ -1,7 +1,7 @@
 //! When maintenance runs: after the commit that made it due, or when it is asked for; and closing.
 
 use super::Inner;
-use crate::{Result, engine::model::Durability, storage::AsyncStorage};
+use crate::{Result, engine::{Export, model::Durability}, storage::AsyncStorage};
 
 /// Entries of index tables that one step of a merge goes over. The same as with threads: the files are the same bytes.
 const STEP_ENTRIES: usize = 16_384;
@@ -75,6 +75,12 @@ impl<S: AsyncStorage> Inner<S> {
             self.sync().await?;
         }
         Ok(more)
+    }
+
+    /// A copy of what is published now.
+    pub(crate) async fn export(&self) -> Result<Export> {
+        let _turn = self.maintenance.acquire().await;
+        self.engine.export().await
     }
 
     pub(super) async fn close(&self) -> Result<()> {
