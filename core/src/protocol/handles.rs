@@ -35,7 +35,9 @@ impl Handles {
     pub(super) fn keep(&self, thing: Held) -> Result<i64> {
         let mut held = self.held.borrow_mut();
         if held.len() >= HANDLES_MAX {
-            return Err(Error::limit(format!("{HANDLES_MAX} handles are in use, the most of one session: release some")));
+            return Err(Error::limit(format!(
+                "{HANDLES_MAX} handles are in use, the most of one session: release some"
+            )));
         }
         let handle = self.next.get() + 1;
         self.next.set(handle);
@@ -46,7 +48,9 @@ impl Handles {
     /// Takes out what is to be read on.
     pub(super) fn take(&self, handle: i64) -> Result<Held> {
         match self.held.borrow_mut().get_mut(&handle) {
-            Some(Held::Taken) => Err(Error::invalid(format!("another call reads on with handle {handle}: wait for it"))),
+            Some(Held::Taken) => {
+                Err(Error::invalid(format!("another call reads on with handle {handle}: wait for it")))
+            }
             Some(thing @ (Held::Cursor(_) | Held::Watch(_))) => Ok(core::mem::replace(thing, Held::Taken)),
             _ => Err(unknown(handle, "a cursor or watch")),
         }

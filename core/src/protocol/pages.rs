@@ -213,7 +213,11 @@ impl<S: AsyncStorage + 'static> Inner<S> {
             let cancelled = || self.waiting.borrow().get(&call) == Some(&true);
             let gone = || self.ended.get() || !self.handles.is_taken(handle);
             let closed = || self.engine().check_open().is_err();
-            self.database.0.published.wait(|| self.engine().published() > seen || closed() || gone() || cancelled()).await;
+            self.database
+                .0
+                .published
+                .wait(|| self.engine().published() > seen || closed() || gone() || cancelled())
+                .await;
             if self.waiting.borrow_mut().remove(&call) == Some(true) {
                 return Err(Error::new(ErrorCode::Aborted, "the call was cancelled"));
             }
@@ -264,7 +268,8 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         let name = given.text("name")?;
         let (offset, bytes) = (given.count("offset")?, given.count("bytes")?);
         given.end()?;
-        let file = FileName::parse(name).ok_or_else(|| Error::invalid(format!("{name:?} is not the name of a file")))?;
+        let file =
+            FileName::parse(name).ok_or_else(|| Error::invalid(format!("{name:?} is not the name of a file")))?;
         let export = self.handles.export(handle)?;
         let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(PAGE_BYTES_MAX);
         let read = self.engine().export_read(&export, file, offset, length).await?;
