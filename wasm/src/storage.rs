@@ -56,7 +56,7 @@ type Thrown<T> = core::result::Result<T, JsValue>;
 extern "C" {
     /// See `TYPES`.
     #[wasm_bindgen(typescript_type = "JsStorage")]
-    #[derive(Debug)]
+    #[derive(Clone, Debug)]
     pub type JsStorage;
 
     #[wasm_bindgen(method, getter)]
