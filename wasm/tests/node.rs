@@ -3,6 +3,7 @@
 //! Run by `wasm-bindgen-test-runner`; natively there is nothing here.
 
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use js_sys::{Function, Promise, Reflect, Uint8Array};
 use koru_wasm::{Engine, JsHost, JsOptions, JsStorage, Session, open};
@@ -292,7 +293,8 @@ async fn the_same_host_gives_the_same_bytes() {
 
 #[wasm_bindgen_test]
 async fn maintenance_by_hand_says_when_it_is_due() {
-    let settings = options(&[("maintenance", "manual".into()), ("tailBytes", 2_000.into()), ("durability", "none".into())]);
+    let settings =
+        options(&[("maintenance", "manual".into()), ("tailBytes", 2_000.into()), ("durability", "none".into())]);
     let engine = open(memory(), None, settings).await.unwrap();
     let client = Client::new(&engine);
     assert!(!engine.maintenance_due());

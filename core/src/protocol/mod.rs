@@ -41,7 +41,7 @@ use crate::{
     local::{LocalDatabase, Signal},
     storage::AsyncStorage,
 };
-use alloc::{boxed::Box, collections::BTreeMap, format, rc::Rc, vec::Vec};
+use alloc::{boxed::Box, format, rc::Rc, vec::Vec};
 use arguments::Arguments;
 use core::{
     cell::{Cell, RefCell},
@@ -69,7 +69,7 @@ struct Inner<S> {
     /// Bytes of the arguments of all calls under way.
     arguments: Cell<usize>,
     /// Calls that wait for events, and whether they are to be given up.
-    waiting: RefCell<BTreeMap<u32, bool>>,
+    waiting: RefCell<Vec<(u32, bool)>>,
 }
 
 impl<S: AsyncStorage> core::fmt::Debug for Session<S> {

@@ -209,8 +209,8 @@ impl<S: AsyncStorage + 'static> Inner<S> {
                 return Ok(out);
             }
             let seen = feed.token();
-            self.waiting.borrow_mut().insert(call, false);
-            let cancelled = || self.waiting.borrow().get(&call) == Some(&true);
+            self.waiting.borrow_mut().push((call, false));
+            let cancelled = || self.waiting.borrow().contains(&(call, true));
             let gone = || self.ended.get() || !self.handles.is_taken(handle);
             let closed = || self.engine().check_open().is_err();
             self.database
@@ -218,7 +218,9 @@ impl<S: AsyncStorage + 'static> Inner<S> {
                 .published
                 .wait(|| self.engine().published() > seen || closed() || gone() || cancelled())
                 .await;
-            if self.waiting.borrow_mut().remove(&call) == Some(true) {
+            let given_up = cancelled();
+            self.waiting.borrow_mut().retain(|(waiting, _)| *waiting != call);
+            if given_up {
                 return Err(Error::new(ErrorCode::Aborted, "the call was cancelled"));
             }
             if gone() {

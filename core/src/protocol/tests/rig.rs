@@ -224,7 +224,6 @@ impl Client {
 
     pub(crate) fn open(files: MemoryStorage, options: LocalOptions) -> Client {
         let medium = Medium::over(files);
-        #[cfg_attr(not(feature = "std"), allow(clippy::arc_with_non_send_sync))]
         let host = Arc::new(CountingHost::new());
         let database = finish(LocalDatabase::open(medium.clone(), host, options)).unwrap();
         Client::of(medium, database)
