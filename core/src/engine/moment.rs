@@ -54,7 +54,8 @@ impl<S: AsyncStorage> Engine<S> {
             Moment::Version(version) => self.cut_of(self.commit(*version).await?).await?,
             Moment::Tag(name) => {
                 let tag = self.tag(name).await?;
-                let vector = tag.commits.iter().map(|v| (v.actor, v.counter)).collect();
+                let mut vector = VersionVector::new();
+                vector.extend(tag.commits.iter().map(|v| (v.actor, v.counter)));
                 (At::Cut { vector: Arc::new(vector), before: tag.timestamp }, tag.timestamp.millis())
             }
         };
@@ -148,7 +149,8 @@ impl<S: AsyncStorage> Engine<S> {
                 "there was no commit yet at that moment, so it cannot be tagged",
             ));
         }
-        let commits = vector.iter().map(|(actor, counter)| (format!("{actor}"), *counter)).collect();
+        let mut commits = BTreeMap::new();
+        commits.extend(vector.iter().map(|(actor, counter)| (format!("{actor}"), *counter)));
         let record = TagRecord { time: newest.to_bits(), commits };
         let value = Some(Encoded::new(&record)?);
         let change = DraftChange { expected: Expected::Absent, ..DraftChange::new(TAGS.into(), name, value) };

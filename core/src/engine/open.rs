@@ -23,7 +23,7 @@ use crate::{
     storage::{AsyncStorage, FileName},
     sync::{Mutex, RwLock},
 };
-use alloc::{format, sync::Arc, vec, vec::Vec};
+use alloc::{collections::BTreeMap, format, sync::Arc, vec, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicU64};
 
 impl<S: AsyncStorage> Engine<S> {
@@ -94,7 +94,8 @@ impl<S: AsyncStorage> Engine<S> {
             undo: Vec::new(),
             rolled_back: Vec::new(),
         };
-        let actors = writer.actors.keys().copied().chain([manifest.actor]).map(|a| (key::short(a), a)).collect();
+        let mut known = BTreeMap::new();
+        known.extend(writer.actors.keys().copied().chain([manifest.actor]).map(|a| (key::short(a), a)));
         // A block stands for a hundred documents that are not cached, so it is worth more than as many bytes of them.
         let block_bytes = options.cache_bytes / 4 * 3;
         let engine = Engine {
@@ -109,7 +110,7 @@ impl<S: AsyncStorage> Engine<S> {
             epoch: AtomicU64::new(0),
             tail_bytes: AtomicU64::new(tail_bytes),
             state: RwLock::new(Arc::new(state)),
-            actors: RwLock::new(actors),
+            actors: RwLock::new(known),
             writer: Mutex::new(writer),
             medium: Mutex::new(Some(Medium::new(recovered.filled, options.segment_bytes))),
             segments: RwLock::new(segments),
