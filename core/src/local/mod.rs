@@ -142,7 +142,7 @@ impl<S: AsyncStorage> Inner<S> {
     /// # Errors
     /// `ABORTED` if something was taken back since `epoch`: what the caller read then may not be there.
     pub(crate) async fn append(&self, draft: Draft, epoch: Option<u64>) -> Result<Option<Appended>> {
-        let prepared = self.engine.prepare(draft).await?;
+        let prepared = self.engine.prepare(draft, None).await?;
         if epoch.is_some_and(|epoch| epoch != self.engine.epoch()) {
             return Err(Error::new(ErrorCode::Aborted, "an earlier commit could not be written; try again"));
         }
