@@ -44,7 +44,11 @@ fn change(collection: &Arc<str>, key: &str, value: Option<&[u8]>) -> Result<Draf
     check_own_collection(collection)?;
     check_key(key)?;
     // The arguments have been checked for being canonical when they were gone over.
-    Ok(DraftChange::new(collection.clone(), key, value.map(|bytes| Encoded::from_canonical(Arc::<[u8]>::from(bytes).into()))))
+    Ok(DraftChange::new(
+        collection.clone(),
+        key,
+        value.map(|bytes| Encoded::from_canonical(Arc::<[u8]>::from(bytes).into())),
+    ))
 }
 
 /// The search for the commit of a call that may have been made before.
