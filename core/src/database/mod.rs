@@ -29,6 +29,7 @@ use crate::{
     engine::{
         Appended, Direction, Draft, Engine, Info, Lineage, Scope, Scouted, Stats, Tag, VerifyReport,
         model::{Commit, CommitInfo, DocumentVersion, Moment},
+        tag_exists,
     },
     storage::Storage,
 };
@@ -167,15 +168,12 @@ impl Database {
     /// # Errors
     /// `ALREADY_EXISTS` if the tag exists, `NOT_FOUND` for a moment before the first commit.
     pub fn tag(&self, name: &str, moment: impl Into<Moment>) -> Result<Tag> {
-        let _turn = self.0.gate.acquire()?;
-        let draft = ready(self.0.engine.draft_tag(name, &moment.into(), CommitInfo::default()))?;
-        let appended = self.0.append(draft).map_err(|e| match e.code() {
-            ErrorCode::Conflict => Error::new(ErrorCode::AlreadyExists, format!("the tag {name:?} exists already")),
-            _ => e,
-        })?;
-        drop(_turn);
+        let turn = self.0.gate.acquire()?;
+        let (draft, tag) = ready(self.0.engine.draft_tag(name, &moment.into(), CommitInfo::default()))?;
+        let appended = self.0.append(draft).map_err(|e| tag_exists(name, e))?;
+        drop(turn);
         self.0.settle(appended)?;
-        ready(self.0.engine.tag(name))
+        Ok(tag)
     }
 
     /// Removes a tag. What it marked stays as it is.

@@ -40,6 +40,7 @@ pub(crate) use history::LogScan;
 pub use info::{Info, Stats};
 pub use lineage::{Direction, Lineage, LineageEdge};
 pub use moment::Tag;
+pub(crate) use moment::tag_exists;
 pub(crate) use read::LastVersion;
 pub(crate) use scan::{DiffScan, Scan, VersionScan};
 pub use scan::{KeyRange, Order};

@@ -138,8 +138,8 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(counter.filter(|_| found).map_or(0, u64::from_be_bytes))
     }
 
-    /// A draft that sets a tag to a moment. The tag must not exist.
-    pub(crate) async fn draft_tag(&self, name: &str, moment: &Moment, info: CommitInfo) -> Result<Draft> {
+    /// A draft that sets a tag to a moment, and the tag that it makes. The tag must not exist: see [`tag_exists`].
+    pub(crate) async fn draft_tag(&self, name: &str, moment: &Moment, info: CommitInfo) -> Result<(Draft, Tag)> {
         check_tag(name)?;
         let view = self.view_at(moment).await?;
         let (vector, newest) = self.cut(&view).await?;
@@ -152,9 +152,12 @@ impl<S: AsyncStorage> Engine<S> {
         let mut commits = BTreeMap::new();
         commits.extend(vector.iter().map(|(actor, counter)| (format!("{actor}"), *counter)));
         let record = TagRecord { time: newest.to_bits(), commits };
+        // Not read back once it is there: a read that fails would hide that it is.
+        let commits = vector.iter().map(|(&actor, &counter)| VersionId { actor, counter }).collect();
+        let tag = Tag { name: name.into(), timestamp: newest, commits };
         let value = Some(Encoded::new(&record)?);
         let change = DraftChange { expected: Expected::Absent, ..DraftChange::new(TAGS.into(), name, value) };
-        Ok(Draft { info, ..Draft::one(change) })
+        Ok((Draft { info, ..Draft::one(change) }, tag))
     }
 
     /// A draft that removes a tag.
@@ -187,6 +190,14 @@ impl<S: AsyncStorage> Engine<S> {
             tags.push(read_tag(&row.key, &row.document)?);
         }
         Ok(tags)
+    }
+}
+
+/// What it means that a tag's draft met something else than it expected.
+pub(crate) fn tag_exists(name: &str, e: Error) -> Error {
+    match e.code() {
+        ErrorCode::Conflict => Error::new(ErrorCode::AlreadyExists, format!("the tag {name:?} exists already")),
+        _ => e,
     }
 }
 

@@ -163,6 +163,13 @@ impl<'a> Arguments<'a> {
         if entries.next().is_some() { Err(unclear()) } else { Ok(moment) }
     }
 
+    /// The moment that ends the arguments: now, where they end without it.
+    pub(super) fn last_moment(mut self) -> Result<At> {
+        let moment = if self.is_empty() { At::Moment(Moment::Now) } else { self.moment("moment")? };
+        self.end()?;
+        Ok(moment)
+    }
+
     pub(super) fn range(&mut self) -> Result<(KeyRange, Order)> {
         let (mut range, mut order) = (KeyRange::default(), Order::Ascending);
         let Some(map) = self.map_or_null("range")? else { return Ok((range, order)) };

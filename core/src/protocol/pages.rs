@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Error, ErrorCode, Result,
     codec::value::write,
-    engine::{DiffScan, Engine, Feed, FeedFilter, LogScan, Scan, VersionScan, check_collection},
+    engine::{DiffScan, Engine, Feed, FeedFilter, LogScan, Scan, VersionScan, check_collection, model::Moment},
     limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX},
     storage::{AsyncStorage, FileName},
 };
@@ -134,16 +134,19 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         let (collection, key) = (given.text("collection")?, given.text("key")?);
         let before = given.version_or_null("before")?;
         let (rows_max, values) = (page(&mut given)?, given.bool("values")?);
-        given.end()?;
-        let scan = self.engine().versions(self.engine().view(), collection, key, before).await?;
+        let at = given.last_moment()?;
+        let scan = self.engine().versions(self.view(&at).await?, collection, key, before).await?;
         let rows = Rows::History { scan, collection: collection.into(), key: key.into(), values };
         self.first_page(Cursor::new(rows), rows_max).await
     }
 
     pub(super) async fn log(&self, mut given: Arguments<'_>) -> Result<Results> {
         let rows_max = page(&mut given)?;
-        given.end()?;
-        let scan = self.engine().log().await?;
+        let at = given.last_moment()?;
+        let scan = match at {
+            At::Moment(Moment::Now) => self.engine().log().await?,
+            at => self.engine().log_at(&self.view(&at).await?).await?,
+        };
         self.first_page(Cursor::new(Rows::Log(scan)), rows_max).await
     }
 

@@ -10,7 +10,7 @@ use crate::{
     Error, ErrorCode, Moment, Result, VersionId,
     engine::{
         Draft, DraftChange, Encoded, Feed, FeedFilter, Scope, check_count, check_key, check_own_collection,
-        sort_changes,
+        sort_changes, tag_exists,
     },
     limits::TOKEN_COMMITS_MAX,
     storage::AsyncStorage,
@@ -202,24 +202,25 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         let database = &self.database.0;
         let write = Write::new(info, Vec::new());
         let mut search = self.search(&write.draft, write.after).await?;
-        let appended = {
+        let made = {
             let _turn = database.turn().await;
             match self.found(search.as_mut()).await? {
                 Some(_) => None,
                 None => {
-                    let draft = self.engine().draft_tag(name, &moment, write.draft.info).await?;
+                    let (draft, tag) = self.engine().draft_tag(name, &moment, write.draft.info).await?;
                     let draft = Draft { token: write.draft.token, ..draft };
-                    database.append(draft, None).await.map_err(|e| match e.code() {
-                        ErrorCode::Conflict => {
-                            Error::new(ErrorCode::AlreadyExists, format!("the tag {name:?} exists already"))
-                        }
-                        _ => e,
-                    })?
+                    Some((database.append(draft, None).await.map_err(|e| tag_exists(name, e))?, tag))
                 }
             }
         };
-        database.settle(appended).await?;
-        let mut out = encode(&results::tag(&self.engine().tag(name).await?))?;
+        let tag = match made {
+            Some((appended, tag)) => {
+                database.settle(appended).await?;
+                tag
+            }
+            None => self.engine().tag(name).await?,
+        };
+        let mut out = encode(&results::tag(&tag))?;
         results::count(&mut out, self.engine().published());
         Ok(out)
     }

@@ -140,6 +140,8 @@ fn history_versions_diffs_and_heads_tell_of_one_document() {
     assert_eq!(lengths, [5, 6, 6], "a deletion has no value");
     let (older, _) = pages(&mut client, HISTORY, v!["c", "a", second.clone(), 9, false], 9);
     assert_eq!(older.len(), 1);
+    let then = map([("version", second.clone())]);
+    assert_eq!(pages(&mut client, HISTORY, v!["c", "a", NULL, 9, false, then], 9).0.len(), 2);
     assert_eq!(client.ok(VERSION, v!["c", "a", second.clone()])[0].pointer("/5"), Some(&of(2)));
     assert_eq!(client.code(VERSION, v!["c", "b", second.clone()]), "NOT_FOUND");
     let changes = client.ok(DIFF, v!["c", "a", first.clone(), second.clone()]);
@@ -163,6 +165,7 @@ fn the_log_changes_and_collections_tell_of_all() {
     assert_eq!(client.ok(COLLECTIONS, v![NULL]), v![v!["c", "d"]]);
     let third = rows[3].pointer("/0/version").unwrap().clone();
     let before = map([("version", third)]);
+    assert_eq!(pages(&mut client, LOG, v![9, before.clone()], 9).0.len(), 3);
     let (rows, _) = pages(&mut client, CHANGES, v![before.clone(), NULL, NULL, 2], 2);
     let names: Vec<_> = rows.iter().map(|row| row.pointer("/1").unwrap().clone()).collect();
     assert_eq!(names, v!["k003", "k004", "x"]);
