@@ -8,7 +8,7 @@ use super::{
     draft::DraftChange,
     key::{self, Entry},
     model::{Expected, Head},
-    state::{Found, VersionVector, View, is_expired, read_entry},
+    state::{At, Found, VersionVector, View, is_expired, read_entry},
 };
 use crate::{
     bug::{self, Bug},
@@ -86,7 +86,8 @@ impl<S: AsyncStorage> Engine<S> {
     /// Looks up in the tables what a draft replaces: the part of [`Engine::prepare`] that may have to read, done by a
     /// writer before its turn. Tables never change, so the answer is good for as long as they are the ones that are asked.
     pub(crate) async fn scout(&self, draft: &Draft) -> Result<Scouted> {
-        let view = self.writer_view();
+        // Nothing expires here, so the clock is not asked: with or without scouting a commit asks it as often.
+        let view = View { state: self.state(), sequence: u64::MAX, at: At::Latest, clock_ms: 0 };
         let mut found = Vec::with_capacity(draft.changes.len());
         for change in &draft.changes {
             // In a memtable it is probably newer than in any table.
