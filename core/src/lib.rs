@@ -79,7 +79,9 @@ pub mod host;
 pub mod id;
 mod index;
 pub mod limits;
+pub mod local;
 mod log;
+pub mod protocol;
 pub mod storage;
 mod sync;
 pub mod value;
@@ -88,7 +90,7 @@ pub use clock::Timestamp;
 pub use codec::to_value;
 #[cfg(feature = "std")]
 pub use database::{
-    Changes, Collection, Database, History, Import, ImportChange, Log, Maintenance, Options, Scan, Snapshot,
+    Changes, Collection, Database, Export, History, Import, ImportChange, Log, Maintenance, Options, Scan, Snapshot,
     SnapshotCollection, Transaction, Watch, WatchOptions, WriteOptions,
 };
 pub use engine::{

@@ -12,7 +12,7 @@ use std::{
 /// Each module may use those to its left.
 const ORDER: &[&str] = &[
     "limits", "error", "bug", "sync", "host", "id", "clock", "value", "codec", "storage", "log", "index", "history",
-    "engine", "database", "fuzzing",
+    "engine", "local", "protocol", "database", "fuzzing",
 ];
 
 /// Pure modules, and what they must not see although it is to their left.

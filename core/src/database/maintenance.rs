@@ -109,6 +109,12 @@ impl Inner {
         ready(self.engine.finish_checkpoint())
     }
 
+    /// A copy of the files, made between two steps of maintenance.
+    pub(crate) fn export(&self) -> Result<crate::engine::Export> {
+        let _turn = self.maintenance.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        ready(self.engine.export())
+    }
+
     pub(crate) fn maintain(&self, steps: usize) -> Result<bool> {
         self.engine.check_writable()?;
         let _turn = self.maintenance.turn.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,6 +3,7 @@
 //! Only conversion and scheduling live here: who may write now, who writes the group, when maintenance runs. Everything
 //! else is the engine's.
 
+mod archive;
 mod collection;
 mod gate;
 mod import;
@@ -14,6 +15,7 @@ mod snapshot;
 mod transaction;
 mod watch;
 
+pub use archive::Export;
 pub use collection::{Collection, WriteOptions};
 pub use import::{Import, ImportChange};
 pub use iterate::{Changes, History, Log, Scan};

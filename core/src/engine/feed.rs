@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     bug::{self, Bug},
+    codec::commit::Token,
     error::{Error, ErrorCode, Result},
+    id::VersionId,
     log::{
         Position,
         recovery::{Follower, Next},
@@ -119,6 +121,35 @@ impl Feed {
             let event = self.step(engine, |replayed| event_of(&filter, &replayed)).await?;
             if event.is_some() {
                 return Ok(event);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks for the commit with a token among what is published, at most `commits` of them, and goes behind it.
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED` if there are more.
+    pub(crate) async fn find_token<S: AsyncStorage>(
+        &mut self,
+        engine: &Engine<S>,
+        token: Token,
+        commits: u64,
+    ) -> Result<Option<VersionId>> {
+        let (from, published) = (self.token(), engine.published());
+        if published.saturating_sub(from) > commits {
+            return Err(Error::limit(format!(
+                "{} commits behind {from} are too many to look for a call among: at most {commits}",
+                published - from
+            )));
+        }
+        while self.token() < published {
+            let version = self.step(engine, |replayed| {
+                let header = &replayed.commit.header;
+                Ok((header.token == Some(token)).then_some(header.version))
+            });
+            if let Some(version) = version.await? {
+                return Ok(Some(version));
             }
         }
         Ok(None)

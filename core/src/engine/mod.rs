@@ -8,6 +8,7 @@ pub(crate) mod cache;
 mod changes;
 mod commit;
 mod draft;
+mod export;
 mod feed;
 mod flush;
 mod history;
@@ -28,6 +29,7 @@ pub(crate) use commit::Appended;
 pub(crate) use draft::{
     Draft, DraftChange, Encoded, Origin, check_collection, check_count, check_key, check_own_collection, sort_changes,
 };
+pub(crate) use export::Export;
 pub use feed::Event;
 pub(crate) use feed::{Feed, FeedFilter};
 pub(crate) use flush::Outcome;

@@ -56,6 +56,21 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(Some(document))
     }
 
+    /// The version that a view shows of a document, from the cache if it is there.
+    pub(crate) async fn live_version(&self, view: &View, collection: &str, key: &str) -> Result<Option<VersionId>> {
+        check_collection(collection)?;
+        check_key(key)?;
+        let name = key::document(collection, key);
+        let hash = filter_hash(&name);
+        if let Some(cached) = self.cached(hash, &name, view.sequence) {
+            return Ok((!is_expired(cached.expires_at(), view.clock_ms)).then(|| cached.version()));
+        }
+        match self.find_hashed(view, &name, hash).await? {
+            Some(found) if found.is_live(view.clock_ms) => Ok(Some(self.version_of(found)?.id)),
+            _ => Ok(None),
+        }
+    }
+
     /// The document as a view shows it.
     pub(crate) async fn get_in(&self, view: &View, collection: &str, key: &str) -> Result<Option<Document>> {
         self.check_open()?;
