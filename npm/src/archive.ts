@@ -139,7 +139,7 @@ class Source {
   #left: Uint8Array = new Uint8Array(0);
 
   constructor(stream: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>) {
-    this.#chunks = Symbol.asyncIterator in stream ? stream[Symbol.asyncIterator]() : chunksOf(stream as ReadableStream<Uint8Array>);
+    this.#chunks = archiveChunks(stream)[Symbol.asyncIterator]();
   }
 
   async #more(): Promise<boolean> {
@@ -176,7 +176,11 @@ class Source {
   }
 }
 
-/** Safari has no asynchronous iterator on its streams. */
+/** A stream to iterate over, also where streams have no asynchronous iterator. */
+export function archiveChunks(stream: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  return Symbol.asyncIterator in stream ? stream : chunksOf(stream as ReadableStream<Uint8Array>);
+}
+
 async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = stream.getReader();
   try {

@@ -12,6 +12,7 @@ import type { Engine, EngineOptions, EngineSession, Glue, Host } from "./glue.js
 const RELAXED_SYNC_MS = 100;
 
 export interface HeldSession {
+  /** Throws where the batch as a whole cannot be taken; the session has ended then. */
   submit(batch: Uint8Array): void;
   end(): void;
 }
@@ -55,7 +56,16 @@ export class Holder {
     return {
       submit: (batch) => {
         this.#batches++;
-        this.#guard(() => session.submit(batch));
+        let refused: KoruError | undefined;
+        this.#guard(() => {
+          try {
+            session.submit(batch);
+          } catch (error) {
+            if (isTrap(error)) throw error;
+            refused = toKoruError(error, "UNTRUSTED");
+          }
+        });
+        if (refused) throw refused;
         this.#schedule();
       },
       end: () => void this.#guard(() => (session as EngineSession).end()),

@@ -44,6 +44,7 @@ export class WorkerHost {
   ask(message: ToWorker, transfer: Transferable[] = []): Promise<FromWorker> {
     return new Promise((resolve, reject) => {
       if (this.#over) return reject(this.#over);
+      this.#waiting?.reject(new KoruError("CLOSED", "the database was closed"));
       this.#waiting = { resolve, reject };
       this.#worker.postMessage(message, transfer);
     });

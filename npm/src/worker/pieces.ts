@@ -5,7 +5,7 @@ import { KoruError, type ErrorCode } from "../error.js";
 type Chunk = Uint8Array | null | { code: string; message: string };
 
 /** Sends the stream through the port until its end. */
-export async function sendPieces(port: MessagePort, stream: AsyncIterable<Uint8Array>): Promise<void> {
+export function sendPieces(port: MessagePort, stream: AsyncIterable<Uint8Array>): void {
   const chunks = stream[Symbol.asyncIterator]();
   const asked = async () => {
     try {

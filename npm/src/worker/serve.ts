@@ -107,10 +107,19 @@ export class Server {
       session.end();
       line.close();
     };
+    const submit = (batch: Uint8Array) => {
+      try {
+        session.submit(batch);
+      } catch (error) {
+        const { code, message } = toKoruError(error);
+        tell(line, { type: "gone", code, message });
+        end();
+      }
+    };
     this.#lines.add(line);
     line.onmessage = ({ data }: MessageEvent<Uint8Array | OnLine>) => {
       if (this.#ending) return;
-      if (data instanceof Uint8Array) return session.submit(data);
+      if (data instanceof Uint8Array) return submit(data);
       if (data.type === "bye") end();
       if (data.type === "poisoned") holder.fault(new Error("a write could not be made durable"));
     };
