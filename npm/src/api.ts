@@ -15,6 +15,7 @@ export {
   type Document,
   type DocumentVersion,
   type Expected,
+  type Expiry,
   type KeyRange,
   type Moment,
   type Version,

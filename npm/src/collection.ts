@@ -5,7 +5,7 @@ import { Writer } from "./protocol/writer.js";
 import type { Value } from "./protocol/value.js";
 import {
   readVersion, text, writeExpected, writeExpiry,
-  type CommitOptions, type DocumentVersion, type Expected, type Moment, type Version, type VersionId,
+  type CommitOptions, type DocumentVersion, type Expected, type Expiry, type Moment, type Version, type VersionId,
 } from "./protocol/words.js";
 import { pages, Rows, throwIfAborted, type AbortOptions } from "./rows.js";
 import { SnapshotCollection } from "./snapshot.js";
@@ -22,7 +22,7 @@ export interface WriteOptions extends CommitOptions, AbortOptions {
 
 export interface PutOptions extends WriteOptions {
   /** From when on the document no longer shows, in milliseconds since 1970 or as a `Date`. */
-  expiresAt?: number | Date | undefined;
+  expiresAt?: Expiry | undefined;
 }
 
 export interface HistoryOptions extends AbortOptions {

@@ -6,13 +6,14 @@
 
 import { readEffect } from "./collection.js";
 import { KoruError } from "./error.js";
+import { checkKey, checkOwnCollection } from "./names.js";
 import { TRANSACTION_TRIES_MAX } from "./limits.js";
 import { Operation } from "./protocol/operation.js";
 import { decodeValue } from "./protocol/reader.js";
 import type { Value } from "./protocol/value.js";
 import {
   text, writeExpected, writeExpiry, writeRange,
-  type CommitOptions, type Document, type Expected, type KeyRange, type VersionId,
+  type CommitOptions, type Document, type Expected, type Expiry, type KeyRange, type VersionId,
 } from "./protocol/words.js";
 import { compareUtf8, encodeValue } from "./protocol/writer.js";
 import { release, throwIfAborted, type AbortOptions } from "./rows.js";
@@ -28,7 +29,7 @@ interface Write {
   collection: string;
   key: string;
   expected: Expected;
-  expiresAt: number | Date | undefined;
+  expiresAt: Expiry | undefined;
   /** `undefined` deletes. */
   encoded: Uint8Array | undefined;
 }
@@ -153,7 +154,7 @@ export class TransactionCollection<T = Value> {
   }
 
   /** Writes a document when the transaction commits. The value is taken as it is now. */
-  put(key: string, value: T, options: { expected?: Expected; expiresAt?: number | Date } = {}): void {
+  put(key: string, value: T, options: { expected?: Expected; expiresAt?: Expiry } = {}): void {
     this.#write(key, encodeValue(value, `${this.name}/${key}`), options.expected, options.expiresAt);
   }
 
@@ -162,11 +163,18 @@ export class TransactionCollection<T = Value> {
     this.#write(key, undefined, options.expected, undefined);
   }
 
-  #write(key: string, encoded: Uint8Array | undefined, expected: Expected, expiresAt: number | Date | undefined): void {
+  #write(key: string, encoded: Uint8Array | undefined, expected: Expected, expiresAt: Expiry | undefined): void {
     this.transaction.ensureOpen();
+    checkOwnCollection(this.name);
+    checkKey(key);
     const id = this.#id(key);
+    const before = this.transaction.writes.get(id);
+    if (before && expected !== undefined) {
+      const message = `${this.name}/${key} was changed by this transaction already: an expected version is about what was there before`;
+      throw new KoruError("INVALID_ARGUMENT", message);
+    }
     // What an earlier write of this transaction expected of what was there before still has to hold.
-    const earlier = this.transaction.writes.get(id)?.expected;
+    const earlier = before?.expected;
     const write: Write = { collection: this.name, key, expected: expected ?? earlier, expiresAt, encoded };
     this.transaction.writes.set(id, write);
   }
@@ -252,7 +260,9 @@ export async function runTransaction<R>(
       throwIfAborted(options.signal);
       return { result, version: await transaction.commit() };
     } catch (error) {
-      if (tried >= tries || !mayRunAgain(error, connection, session)) throw error;
+      // Without reads it would only come to the same again.
+      const blind = transaction.reads.size === 0 && transaction.scans.length === 0;
+      if (tried >= tries || blind || !mayRunAgain(error, connection, session)) throw error;
     } finally {
       transaction.end();
     }

@@ -1,6 +1,5 @@
 // What has to be proved in a real browser: storages, tabs, crashes. Each test has databases of its own names.
 
-import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
 import { launch, serve, type Browser, type Served } from "./browser/chromium.js";
@@ -43,7 +42,7 @@ for (const url of ["memory:", "opfs:all", "idb:all"]) {
         await db.close();
         koru.equal(await koru.codeOf(() => db.collection("users").get("ada")), "CLOSED");
         if (url === "memory:") return;
-        koru.ok(info.shared && info.quota!.available > 0 && info.persisted !== undefined, "what the browser says is there");
+        if (!(info.shared && info.quota!.available > 0 && info.persisted !== undefined)) throw new Error(JSON.stringify(info));
         const again = await koru.open(url);
         koru.equal((await again.info()).chain, info.chain);
         koru.equal((await again.verify()).problems, []);

@@ -14,8 +14,8 @@ const LOOPED_BYTES = 24;
 export class Reader {
   #view: DataView | undefined;
 
-  /** Whether whole-numbered floats are read as `Float` rather than as numbers. */
-  keepFloats = false;
+  /** Whether whole floats are read as `Float` rather than as numbers: for tests that must tell 1.0 from 1. */
+  static keepFloats = false;
 
   constructor(
     readonly bytes: Uint8Array,
@@ -95,6 +95,13 @@ export class Reader {
     return value;
   }
 
+  integerOrNull(): number | bigint | null {
+    if (this.nothing()) return null;
+    const value = this.value();
+    if (typeof value !== "number" && typeof value !== "bigint") throw corrupt("an integer was to be there");
+    return value;
+  }
+
   numberOrNull(): number | null {
     return this.nothing() ? null : this.number();
   }
@@ -161,7 +168,7 @@ export class Reader {
   }
 
   #float(value: number): number | Float {
-    return this.keepFloats ? new Float(value) : value;
+    return Reader.keepFloats && Number.isInteger(value) ? new Float(value) : value;
   }
 
   #integer(count: number, negative: boolean): number | bigint {

@@ -71,7 +71,7 @@ export interface Document<T = Value> {
   /** When it was written: milliseconds since 1970 times 65536, and a counter within the millisecond. See `dateOf`. */
   timestamp: bigint;
   /** From when on it no longer shows, in milliseconds since 1970. */
-  expiresAt?: number;
+  expiresAt?: number | bigint;
 }
 
 /** One version of a document. */
@@ -80,7 +80,7 @@ export interface Version<T = Value> {
   timestamp: bigint;
   /** Whether it says that the document was deleted. */
   deleted: boolean;
-  expiresAt?: number;
+  expiresAt?: number | bigint;
   /** Bytes of its encoded value. */
   bytes: number;
   /** Left out for a deletion, and when values were not asked for. */
@@ -110,7 +110,7 @@ export interface CommitChange {
   bytes: number;
   /** The versions that this one replaced. */
   parents: VersionId[];
-  expiresAt?: number;
+  expiresAt?: number | bigint;
 }
 
 /** The date of a timestamp, to the millisecond. */
@@ -162,10 +162,13 @@ export function writeExpected(writer: Writer, expected: Expected): void {
   else writer.string(text(expected, "an expected version"));
 }
 
-/** Milliseconds since 1970 at which a document expires. */
-export function writeExpiry(writer: Writer, expiresAt: number | Date | undefined): void {
+/** When a document expires: milliseconds since 1970, or a `Date`. */
+export type Expiry = number | bigint | Date;
+
+export function writeExpiry(writer: Writer, expiresAt: Expiry | undefined): void {
   if (expiresAt === undefined) return writer.null();
   const ms = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt;
+  if (typeof ms === "bigint") return writer.value(ms, "expiresAt");
   if (!Number.isSafeInteger(ms)) {
     throw new KoruError("INVALID_ARGUMENT", `expiresAt is ${ms} and must be whole milliseconds since 1970, or a Date`);
   }
@@ -186,7 +189,7 @@ function kindOf(value: unknown): string {
 export function readDocument<T>(reader: Reader, key: string): Document<T> {
   const version = reader.string();
   const timestamp = reader.bigint();
-  const expiresAt = reader.numberOrNull();
+  const expiresAt = reader.integerOrNull();
   const value = reader.value() as T;
   return expiresAt === null ? { key, value, version, timestamp } : { key, value, version, timestamp, expiresAt };
 }
@@ -200,7 +203,7 @@ export function readVersion<T>(reader: Reader): Version<T> {
     deleted: reader.bool(),
     bytes: 0,
   };
-  const expiresAt = reader.numberOrNull();
+  const expiresAt = reader.integerOrNull();
   if (expiresAt !== null) version.expiresAt = expiresAt;
   version.bytes = reader.number();
   if (fields > 5) version.value = reader.value() as T;
@@ -225,7 +228,7 @@ interface WireChange {
   deleted?: boolean;
   bytes?: number;
   parents?: string[];
-  expires_at?: number;
+  expires_at?: number | bigint;
 }
 
 /** A commit: what is empty or null was left out. */
