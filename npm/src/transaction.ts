@@ -78,6 +78,11 @@ export class Transaction {
   }
 
   /** @internal */
+  now(): number {
+    return this.connection.connector.now?.() ?? Date.now();
+  }
+
+  /** @internal */
   ensureOpen(): void {
     if (this.#over) throw new KoruError("CLOSED", "the transaction is over: its callback has returned");
   }
@@ -140,7 +145,7 @@ export class TransactionCollection<T = Value> {
   /** The value of a document, or `undefined`. */
   async get(key: string): Promise<T | undefined> {
     const own = this.transaction.writes.get(this.#id(key));
-    if (own) return own.encoded && (decodeValue(own.encoded) as T);
+    if (own) return isThere(own, this.transaction.now()) ? (decodeValue(own.encoded!) as T) : undefined;
     return (await this.document(key))?.value;
   }
 
@@ -175,7 +180,7 @@ export class TransactionCollection<T = Value> {
     }
     // What an earlier write of this transaction expected of what was there before still has to hold.
     const earlier = before?.expected;
-    const write: Write = { collection: this.name, key, expected: expected ?? earlier, expiresAt, encoded };
+    const write: Write = { collection: this.name, key, expected: expected === undefined ? earlier : expected, expiresAt, encoded };
     this.transaction.writes.set(id, write);
   }
 
@@ -215,9 +220,9 @@ export class TransactionCollection<T = Value> {
           yield { key: stored!.key, value: stored!.value };
         } else {
           mine++;
-          if (write!.encoded) {
+          if (isThere(write!, transaction.now())) {
             given++;
-            yield { key: write!.key, value: decodeValue(write!.encoded) as T };
+            yield { key: write!.key, value: decodeValue(write!.encoded!) as T };
           }
         }
         if (order <= 0 && given < limit) stored = await next();
@@ -226,6 +231,11 @@ export class TransactionCollection<T = Value> {
       await rows.return();
     }
   }
+}
+
+/** Whether a write leaves a document to be seen. */
+function isThere({ encoded, expiresAt }: Write, now: number): boolean {
+  return encoded !== undefined && (expiresAt === undefined || Number(expiresAt) > now);
 }
 
 function inRange(key: string, { prefix, from, after, to, before }: KeyRange): boolean {

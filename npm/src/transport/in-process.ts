@@ -71,6 +71,10 @@ export class InProcess implements Connector {
     };
   }
 
+  now(): number {
+    return this.host?.nowMs() ?? Date.now();
+  }
+
   async describe(): Promise<Description> {
     return { shared: false };
   }

@@ -32,6 +32,8 @@ export interface Connector {
    * whoever comes next.
    */
   readonly mayVanish: boolean;
+  /** The engine's clock, where it is not the system's: milliseconds since 1970. */
+  now?(): number;
   /** What this side knows of the storage, for `info`. */
   describe(): Promise<Description>;
   /** Gives up whatever it holds. Called once, after the last line was closed. */
