@@ -31,4 +31,4 @@ for (const file of ["koru.wasm", "koru.js"]) copyFileSync(here(`dist/${file}`), 
 const tests = [];
 if (wants("node")) tests.push(here("build/node.test.js"), here("build/conformance-node.test.js"));
 if (wants("browser")) tests.push(here("build/browser.test.js"));
-run("--enable-source-maps", "--test", "--test-concurrency=1", "--test-timeout=60000", "--test-force-exit", ...(only ? [`--test-name-pattern=${only}`] : []), ...tests);
+run("--enable-source-maps", "--test", "--test-concurrency=1", "--test-timeout=240000", "--test-force-exit", ...(only ? [`--test-name-pattern=${only}`] : []), ...tests);

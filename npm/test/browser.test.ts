@@ -56,7 +56,8 @@ test("the conformance scripts give the same results and the same bytes on OPFS a
     const folder = new URL("../../tests/vectors/", import.meta.url);
     const names = readdirSync(folder).filter((name) => name.endsWith(".json"));
     for (const name of names) {
-      const scripts = { [name.slice(0, -5)]: JSON.parse(readFileSync(new URL(name, folder), "utf8")) as unknown };
+      // As text: on its way into the page an object would lose a key `__proto__`.
+      const scripts = `{${JSON.stringify(name.slice(0, -5))}: ${readFileSync(new URL(name, folder), "utf8")}}`;
       for (const task of ["conformanceOpfs", "conformanceIdb"]) {
         await page.evaluate(([task, scripts]) => koru.task(task as string, scripts), [task, scripts] as const).catch((error: unknown) => {
           throw new Error(`${task}: ${(error as Error).message}`);

@@ -17,10 +17,10 @@ const instance = new Instance(async () => {
 const tasks: Record<string, (argument: never) => Promise<unknown>> = {
   contractOpfs: () => checkContract((n) => OpfsStorage.open(`contract-${n}`), true),
   contractIdb: () => checkContract((n) => IndexedDbStorage.open(`contract-${n}`), true),
-  conformanceOpfs: (scripts: Record<string, Script>) =>
-    runScripts(scripts, instance, (name, create) => OpfsStorage.open(name, { create })),
-  conformanceIdb: (scripts: Record<string, Script>) =>
-    runScripts(scripts, instance, (name, create) => IndexedDbStorage.open(name, { create })),
+  conformanceOpfs: (scripts: string) =>
+    runScripts(JSON.parse(scripts) as Record<string, Script>, instance, (name, create) => OpfsStorage.open(name, { create })),
+  conformanceIdb: (scripts: string) =>
+    runScripts(JSON.parse(scripts) as Record<string, Script>, instance, (name, create) => IndexedDbStorage.open(name, { create })),
 };
 
 addEventListener("message", ({ data, ports }: MessageEvent<{ task: string; argument: never }>) => {
