@@ -21,6 +21,8 @@ import { WorkerHost, type StartWorker } from "./worker-host.js";
 const GREETING_MS = 2000;
 /** How often a leader is asked for, in milliseconds, in case that a message was lost. */
 const ASK_MS = 500;
+/** How long a worker may take to begin, in milliseconds: to load its script, not to open the database. */
+const START_MS = 15_000;
 /** Workers that may end within this time, in milliseconds, before the database is given up. */
 const RESTARTS_MAX = 5;
 const RESTARTS_MS = 10_000;
@@ -98,13 +100,15 @@ export class Tabs implements Connector {
     const ended: number[] = [];
     let module: WebAssembly.Module | undefined;
     while (!this.#over.signal.aborted) {
-      let over: Promise<void>;
       try {
-        [over, module] = await this.#startWorker(module);
+        const [over, compiled] = await this.#startWorker(module);
+        module = compiled;
+        await over;
       } catch (error) {
-        return this.#fail(toKoruError(error));
+        // A worker that ended while it opened is like one that ended later; anything else is the database's own answer.
+        const failure = toKoruError(error);
+        if (failure.code !== "POISONED") return this.#fail(failure);
       }
-      await over;
       const now = Date.now();
       ended.push(now);
       if (ended.filter((when) => now - when < RESTARTS_MS).length > RESTARTS_MAX) {
@@ -125,13 +129,17 @@ export class Tabs implements Connector {
       });
     });
     try {
+      const unborn = setTimeout(() => worker.vanished(), START_MS);
+      worker.onAlive = () => {
+        clearTimeout(unborn);
+        this.#whenFree(workerLock(id), this.#over.signal, () => worker.vanished());
+      };
       const lead = { id, channel: this.#lead };
       const opened = (await worker.ask({ type: "open", place, options, module: known, lead })) as Extract<FromWorker, { type: "opened" }>;
       const port = this.#broker.lead(id);
       if (port) worker.tell({ type: "broker", port }, [port]);
       // The worker has told the others already; a tab does not hear its own worker on its own channel object in time.
       this.#hearOf(id);
-      this.#whenFree(workerLock(id), this.#over.signal, () => worker.vanished());
       return [over.then(() => void (this.#own = undefined)), opened.module];
     } catch (error) {
       this.#own = undefined;

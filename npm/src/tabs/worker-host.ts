@@ -14,6 +14,9 @@ export class WorkerHost {
   /** Called once when the worker ended without having been asked to. */
   onEnd: (reason: KoruError) => void = () => {};
 
+  /** Called when the worker holds its lock. */
+  onAlive: () => void = () => {};
+
   constructor(start: StartWorker) {
     this.#worker = start();
     this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#hear(data);
@@ -26,6 +29,7 @@ export class WorkerHost {
 
   #hear(message: FromWorker): void {
     if (message.type === "fault") return this.#end(new KoruError(message.code as ErrorCode, message.message));
+    if (message.type === "alive") return this.onAlive();
     const waiting = this.#waiting;
     this.#waiting = undefined;
     if (message.type === "failed") waiting?.reject(new KoruError(message.code as ErrorCode, message.message));

@@ -33,6 +33,8 @@ export interface Lead {
 export type FromWorker =
   /** For each storage why it does not work, or null if it does. */
   | { type: "probed"; opfs: string | null; idb: string | null }
+  /** The lock of this worker is held from here on. */
+  | { type: "alive" }
   | { type: "opened"; module: WebAssembly.Module }
   | { type: "done" }
   | { type: "failed"; code: string; message: string }

@@ -64,6 +64,10 @@ export class Server {
   }
 
   async #open(place: Place, options: EngineOptions, known: WebAssembly.Module | undefined, lead: Lead | undefined): Promise<void> {
+    if (lead) {
+      await hold(workerLock(lead.id));
+      this.scope.tell({ type: "alive" });
+    }
     // The storage opens while the module is compiled.
     const storage = openStorage(place, options);
     storage.catch(() => {});
@@ -72,7 +76,6 @@ export class Server {
     const held: EngineOptions = place.kind === "http" ? { ...options, readOnly: true, create: false } : options;
     this.#holder = await Holder.open(this.scope.glue, await storage, this.scope.host, held, (fault) => this.#fault(fault));
     if (lead) {
-      await hold(workerLock(lead.id));
       this.#lead = lead;
       this.#channel = new BroadcastChannel(lead.channel);
       this.#channel.onmessage = ({ data }: MessageEvent<OnChannel>) => this.#asked(data, lead);
