@@ -85,6 +85,15 @@ impl Failure {
         Error::new(code, format!("{what}: {error}")).with_source(error).into()
     }
 
+    /// What became of something that was written to standard output.
+    pub(crate) fn from_pipe(error: Error) -> Failure {
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
+        match source.map(io::Error::kind) {
+            Some(io::ErrorKind::BrokenPipe) => Failure::PipeClosed,
+            _ => error.into(),
+        }
+    }
+
     /// The same failure with words in front, to say where it happened.
     pub(crate) fn context(self, prefix: &str) -> Failure {
         match self {

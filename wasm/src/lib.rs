@@ -11,6 +11,11 @@ mod host;
 mod options;
 mod storage;
 
+pub use engine::{Engine, Session, open};
+pub use host::JsHost;
+pub use options::JsOptions;
+pub use storage::JsStorage;
+
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]

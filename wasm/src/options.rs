@@ -24,6 +24,7 @@ export interface EngineOptions {
 extern "C" {
     /// See `TYPES`.
     #[wasm_bindgen(typescript_type = "EngineOptions")]
+    #[derive(Clone, Debug)]
     pub type JsOptions;
 
     #[wasm_bindgen(method, getter, js_name = readOnly)]

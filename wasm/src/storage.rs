@@ -6,7 +6,7 @@ use koru_delta::{
     Error, ErrorCode, Result,
     storage::{AsyncStorage, FileInfo, FileName},
 };
-use std::{cell::RefCell, collections::BTreeMap};
+use std::cell::RefCell;
 use wasm_bindgen::{JsCast, prelude::*};
 use wasm_bindgen_futures::JsFuture;
 
@@ -56,7 +56,7 @@ type Thrown<T> = core::result::Result<T, JsValue>;
 extern "C" {
     /// See `TYPES`.
     #[wasm_bindgen(typescript_type = "JsStorage")]
-    #[derive(Debug)]
+    #[derive(Clone, Debug)]
     pub type JsStorage;
 
     #[wasm_bindgen(method, getter)]
@@ -89,7 +89,7 @@ extern "C" {
 }
 
 /// Names of files that are kept as JavaScript strings: most calls are of the same few.
-const NAMES_MAX: usize = 256;
+const NAMES_MAX: usize = 32;
 
 /// The largest offset that a JavaScript number names exactly.
 const OFFSET_MAX: u64 = (1 << 53) - 1;
@@ -100,7 +100,7 @@ pub(crate) struct Storage {
     kind: &'static str,
     location: String,
     preallocate: bool,
-    names: RefCell<BTreeMap<FileName, JsString>>,
+    names: RefCell<Vec<(FileName, JsString)>>,
 }
 
 impl Storage {
@@ -115,10 +115,15 @@ impl Storage {
 
     fn name(&self, name: FileName) -> JsString {
         let mut names = self.names.borrow_mut();
+        if let Some((_, text)) = names.iter().find(|(known, _)| *known == name) {
+            return text.clone();
+        }
         if names.len() >= NAMES_MAX {
             names.clear();
         }
-        names.entry(name).or_insert_with(|| name.to_string().into()).clone()
+        let text = JsString::from(name.to_string());
+        names.push((name, text.clone()));
+        text
     }
 }
 

@@ -268,7 +268,7 @@ impl Database {
     /// database's own collections, such as a tag, is passed over.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for a token of another database.
+    /// `INVALID_ARGUMENT` for a token of another database; that and `LIMIT_EXCEEDED` for a collection that cannot be.
     pub fn watch(&self, options: WatchOptions) -> Result<Watch> {
         Watch::new(self, options)
     }

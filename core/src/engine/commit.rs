@@ -7,7 +7,7 @@ use super::{
     Draft, Engine, Origin, Writer,
     draft::DraftChange,
     key::{self, Entry},
-    model::{DocumentInner, Expected},
+    model::{Expected, Head},
     state::{VersionVector, View, is_expired, read_entry},
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
     storage::AsyncStorage,
 };
 use alloc::{format, sync::Arc, vec::Vec};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 
 /// Every so many commits an actor names all actors that it has seen, so that a causal cut is found within as many steps.
 pub(crate) const FULL_DEPENDENCIES_EVERY: u64 = 64;
@@ -108,7 +108,7 @@ impl<S: AsyncStorage> Engine<S> {
         let name = &change.name;
         let (newest, live, conflicted) = match self.cached(change.hash, name, u64::MAX) {
             Some(cached) => {
-                (Some(cached.version()), !is_expired(cached.expires_at(), view.clock_ms), cached.0.conflicted)
+                (Some(cached.version()), !is_expired(cached.expires_at(), view.clock_ms), cached.head().conflicted)
             }
             None => match self.find_hashed(view, name, change.hash).await? {
                 None => (None, false, false),
@@ -163,17 +163,20 @@ impl<S: AsyncStorage> Engine<S> {
         if newest.len() < 2 {
             return Ok(newest);
         }
-        let mut pasts: Vec<VersionVector> = Vec::with_capacity(newest.len());
+        // What a replaced version had seen, the one that replaced it has seen too: its past has nothing to add. The newest
+        // comes first, so that one past nearly always says all, and mostly long before its end.
+        let mut replaced = Vec::new();
         for &version in &newest {
-            pasts.push(self.vector_of(version).await?);
-        }
-        let is_head = |version: &VersionId| {
-            let covers = |(other, past): (&VersionId, &VersionVector)| {
-                other != version && past.get(&version.actor).is_some_and(|&known| version.counter <= known)
+            if replaced.contains(&version) {
+                continue;
+            }
+            let sees = |past: &VersionVector, other: &VersionId| {
+                past.get(&other.actor).is_some_and(|&known| other.counter <= known)
             };
-            !newest.iter().zip(&pasts).any(covers)
-        };
-        Ok(newest.iter().filter(|v| is_head(v)).copied().take(limits::PARENTS_MAX).collect())
+            let past = self.vector_until(version, |past| newest.iter().all(|other| sees(past, other))).await?;
+            replaced.extend(newest.iter().filter(|other| **other != version && sees(&past, other)));
+        }
+        Ok(newest.into_iter().filter(|v| !replaced.contains(v)).take(limits::PARENTS_MAX).collect())
     }
 
     /// Stamps a prepared draft, lays it out behind the log and enters it into the index. Nothing is written yet.
@@ -245,12 +248,15 @@ impl<S: AsyncStorage> Engine<S> {
             let fresh = || {
                 let value = change.value.as_ref().filter(|_| !foreign)?;
                 let stamp = (header.version, header.timestamp);
-                let encoded = value.bytes.clone();
-                let fresh = DocumentInner::new(&change.name, placed.sequence, stamp, change.expires_at, encoded);
-                // What it takes the place of was cached because it is in use.
-                Some(Arc::new(DocumentInner { used: AtomicBool::new(true), ..fresh }))
+                let head = Head::new(&change.name, placed.sequence, stamp, change.expires_at);
+                Some(head.sharing(&value.bytes))
             };
-            self.documents.change(change.hash, placed.sequence, |document| *document.name == *change.name, fresh);
+            self.documents.change(
+                change.hash,
+                placed.sequence,
+                |document| *document.head().name == *change.name,
+                fresh,
+            );
         }
     }
 
@@ -269,7 +275,7 @@ impl<S: AsyncStorage> Engine<S> {
             // Under the sequence of the next commit: readers of now see the same version with or without the mark.
             let sequence = self.end_of_log().sequence;
             view.state.active.insert(key, MemEntry { sequence, value: entry.encode(), payload: found.payload });
-            self.documents.change(filter_hash(name), sequence, |document| *document.name == **name, || None);
+            self.documents.change(filter_hash(name), sequence, |document| *document.head().name == **name, || None);
         }
         Ok(())
     }

@@ -267,8 +267,13 @@ impl<S: AsyncStorage> Engine<S> {
             files.retired = used;
             unused
         };
-        for table in unused {
-            self.discard(FileName::Table(table.info().number)).await;
+        let numbers: Vec<_> = unused.iter().map(|table| table.info().number).collect();
+        if !numbers.is_empty() {
+            // Nobody asks for their blocks again, and those that are asked for could not push them out of their share.
+            self.blocks.remove_all(|block| numbers.contains(&block.table));
+        }
+        for number in numbers {
+            self.discard(FileName::Table(number)).await;
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use crate::{
     storage::{AsyncStorage, FileName},
     sync::{Mutex, RwLock},
 };
-use alloc::{format, sync::Arc, vec, vec::Vec};
+use alloc::{collections::BTreeMap, format, sync::Arc, vec, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicU64};
 
 impl<S: AsyncStorage> Engine<S> {
@@ -93,7 +93,10 @@ impl<S: AsyncStorage> Engine<S> {
             rolled_back: Vec::new(),
             tail_bytes,
         };
-        let actors = writer.actors.keys().copied().chain([manifest.actor]).map(|a| (key::short(a), a)).collect();
+        let mut known = BTreeMap::new();
+        known.extend(writer.actors.keys().copied().chain([manifest.actor]).map(|a| (key::short(a), a)));
+        // A block stands for a hundred documents that are not cached, so it is worth more than as many bytes of them.
+        let block_bytes = options.cache_bytes / 4 * 3;
         let engine = Engine {
             storage,
             host,
@@ -103,13 +106,14 @@ impl<S: AsyncStorage> Engine<S> {
             created_ms: manifest.created_ms,
             published: AtomicU64::new(end.sequence),
             state: RwLock::new(Arc::new(state)),
-            actors: RwLock::new(actors),
+            actors: RwLock::new(known),
             writer: Mutex::new(writer),
             medium: Mutex::new(Some(Medium::new(recovered.filled, options.segment_bytes))),
             segments: RwLock::new(segments),
             files: Mutex::new(Files { root, manifest, retired: Vec::new(), frozen_at: None, merge: None }),
-            documents: super::cache::Pool::new(),
-            blocks: super::cache::Pool::new(),
+            documents: super::cache::Pool::new(options.cache_bytes - block_bytes),
+            blocks: super::cache::Pool::new(block_bytes),
+            doorkeeper: super::doorkeeper::Doorkeeper::new(options.cache_bytes),
             closed: AtomicBool::new(false),
             poisoned: Mutex::new(None),
             is_poisoned: AtomicBool::new(false),

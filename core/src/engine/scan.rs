@@ -269,8 +269,7 @@ impl DiffScan {
             }
             let before = load(engine, &self.before, name, before).await?;
             let after = load(engine, &self.after, name, after).await?;
-            let encoded = |document: &Option<Document>| document.as_ref().map(|d| d.0.encoded.clone());
-            if encoded(&before) == encoded(&after) {
+            if before.as_ref().map(Document::encoded) == after.as_ref().map(Document::encoded) {
                 continue;
             }
             let (collection, key) = key::read_document(name).ok_or_else(malformed)?;

@@ -187,6 +187,7 @@ impl<S: AsyncStorage> Engine<S> {
         if view.state.tables.is_empty() {
             return Ok(best);
         }
+        view.state.tables.iter().for_each(|table| table.touch_filter(hash));
         let mut at = TableFound::default();
         for table in view.state.tables.iter() {
             let covered = best.as_ref().is_some_and(|b| key::ascending_stamp(b.timestamp) > table.max_stamp());

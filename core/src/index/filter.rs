@@ -8,6 +8,7 @@
 
 use crate::bug::{self, Bug};
 use alloc::{boxed::Box, vec::Vec};
+use core::hint;
 
 const LINE_BYTES: usize = 64;
 const LINE_BITS: u64 = 512;
@@ -127,6 +128,12 @@ impl Filter {
         }
         let Some(line) = self.lines.get(line_of(hash, self.lines.len())) else { return false };
         bits_of(hash).all(|(word, mask)| line.0.get(word).is_some_and(|word| word & mask != 0))
+    }
+
+    /// Asks for the line of a hash, so that the lines of several filters are waited for together.
+    #[inline]
+    pub(crate) fn touch(&self, hash: u64) {
+        hint::black_box(self.lines.get(line_of(hash, self.lines.len())).map(|line| line.0[0]));
     }
 
     /// Memory held.

@@ -195,6 +195,12 @@ impl Table {
         self.filter.may_contain(filter_hash)
     }
 
+    /// Asks for what [`Table::may_contain`] will look at.
+    #[inline]
+    pub(crate) fn touch_filter(&self, filter_hash: u64) {
+        self.filter.touch(filter_hash);
+    }
+
     /// Finds the first entry at or after `key`, and returns whether there is one. Reads a block or two.
     pub(crate) async fn find_first<S: AsyncStorage, C: BlockCache>(
         &self,

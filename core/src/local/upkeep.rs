@@ -1,7 +1,11 @@
 //! When maintenance runs: after the commit that made it due, or when it is asked for; and closing.
 
 use super::Inner;
-use crate::{Result, engine::{Export, model::Durability}, storage::AsyncStorage};
+use crate::{
+    Result,
+    engine::{Export, model::Durability},
+    storage::AsyncStorage,
+};
 
 /// Entries of index tables that one step of a merge goes over. The same as with threads: the files are the same bytes.
 const STEP_ENTRIES: usize = 16_384;

@@ -41,7 +41,7 @@ use crate::{
     local::{LocalDatabase, Signal},
     storage::AsyncStorage,
 };
-use alloc::{boxed::Box, collections::BTreeMap, format, rc::Rc, vec::Vec};
+use alloc::{boxed::Box, format, rc::Rc, vec::Vec};
 use arguments::Arguments;
 use core::{
     cell::{Cell, RefCell},
@@ -69,7 +69,7 @@ struct Inner<S> {
     /// Bytes of the arguments of all calls under way.
     arguments: Cell<usize>,
     /// Calls that wait for events, and whether they are to be given up.
-    waiting: RefCell<BTreeMap<u32, bool>>,
+    waiting: RefCell<Vec<(u32, bool)>>,
 }
 
 impl<S: AsyncStorage> core::fmt::Debug for Session<S> {
@@ -125,9 +125,9 @@ struct Message<'a> {
 fn message<'a>(batch: &mut &'a [u8]) -> Option<Message<'a>> {
     let (length, rest) = batch.split_first_chunk()?;
     let (message, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-    *batch = rest;
     let (call, message) = message.split_first_chunk()?;
     let (&operation, arguments) = message.split_first()?;
+    *batch = rest;
     Some(Message { call: u32::from_le_bytes(*call), operation, arguments })
 }
 
@@ -162,7 +162,10 @@ impl<S: AsyncStorage + 'static> Session<S> {
             self.end();
             return Err(Error::new(
                 ErrorCode::Untrusted,
-                format!("a batch of {} bytes cannot be read: at most {BATCH_BYTES_MAX}, all of them whole messages", batch.len()),
+                format!(
+                    "a batch of {} bytes cannot be read: at most {BATCH_BYTES_MAX}, all of them whole messages",
+                    batch.len()
+                ),
             ));
         }
         let mut tasks = Vec::with_capacity(calls.min(CALLS_MAX));
@@ -243,7 +246,9 @@ impl<S: AsyncStorage + 'static> Inner<S> {
     fn admit(&self, bytes: usize) -> Result<()> {
         let waiting = self.replies.borrow().len();
         if self.calls.get() >= CALLS_MAX {
-            return Err(Error::limit(format!("{CALLS_MAX} calls are under way, the most of one session: wait for some")));
+            return Err(Error::limit(format!(
+                "{CALLS_MAX} calls are under way, the most of one session: wait for some"
+            )));
         }
         if self.arguments.get().saturating_add(bytes) > BATCH_BYTES_MAX || waiting > BATCH_BYTES_MAX {
             return Err(Error::limit(format!(
@@ -312,3 +317,6 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

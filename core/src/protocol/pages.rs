@@ -209,12 +209,18 @@ impl<S: AsyncStorage + 'static> Inner<S> {
                 return Ok(out);
             }
             let seen = feed.token();
-            self.waiting.borrow_mut().insert(call, false);
-            let cancelled = || self.waiting.borrow().get(&call) == Some(&true);
+            self.waiting.borrow_mut().push((call, false));
+            let cancelled = || self.waiting.borrow().contains(&(call, true));
             let gone = || self.ended.get() || !self.handles.is_taken(handle);
             let closed = || self.engine().check_open().is_err();
-            self.database.0.published.wait(|| self.engine().published() > seen || closed() || gone() || cancelled()).await;
-            if self.waiting.borrow_mut().remove(&call) == Some(true) {
+            self.database
+                .0
+                .published
+                .wait(|| self.engine().published() > seen || closed() || gone() || cancelled())
+                .await;
+            let given_up = cancelled();
+            self.waiting.borrow_mut().retain(|(waiting, _)| *waiting != call);
+            if given_up {
                 return Err(Error::new(ErrorCode::Aborted, "the call was cancelled"));
             }
             if gone() {
@@ -264,7 +270,8 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         let name = given.text("name")?;
         let (offset, bytes) = (given.count("offset")?, given.count("bytes")?);
         given.end()?;
-        let file = FileName::parse(name).ok_or_else(|| Error::invalid(format!("{name:?} is not the name of a file")))?;
+        let file =
+            FileName::parse(name).ok_or_else(|| Error::invalid(format!("{name:?} is not the name of a file")))?;
         let export = self.handles.export(handle)?;
         let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(PAGE_BYTES_MAX);
         let read = self.engine().export_read(&export, file, offset, length).await?;

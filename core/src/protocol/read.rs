@@ -174,7 +174,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         let call = given.count("call")?;
         given.end()?;
         let call = u32::try_from(call).map_err(|_| Error::invalid("the number of a call has 32 bits"))?;
-        if let Some(cancelled) = self.waiting.borrow_mut().get_mut(&call) {
+        for (_, cancelled) in self.waiting.borrow_mut().iter_mut().filter(|(waiting, _)| *waiting == call) {
             *cancelled = true;
         }
         self.database.0.published.raise();

@@ -280,7 +280,9 @@ pub(super) fn reply(out: &mut Vec<u8>, call: u32, write: impl FnOnce(&mut Result
 pub(super) fn within_bound(bytes: usize) -> Result<()> {
     let max = crate::limits::BATCH_BYTES_MAX;
     if bytes > max {
-        return Err(Error::limit(format!("a reply of {bytes} bytes: at most {max} are possible; ask for less at once")));
+        return Err(Error::limit(format!(
+            "a reply of {bytes} bytes: at most {max} are possible; ask for less at once"
+        )));
     }
     Ok(())
 }

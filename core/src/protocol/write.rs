@@ -9,7 +9,8 @@ use super::{
 use crate::{
     Error, ErrorCode, Moment, Result, VersionId,
     engine::{
-        Draft, DraftChange, Encoded, Feed, FeedFilter, Scope, check_count, check_key, check_own_collection, sort_changes,
+        Draft, DraftChange, Encoded, Feed, FeedFilter, Scope, check_count, check_key, check_own_collection,
+        sort_changes,
     },
     limits::TOKEN_COMMITS_MAX,
     storage::AsyncStorage,

@@ -1,4 +1,6 @@
-//! `koru export`: writes documents as JSON Lines, which `koru import jsonl` reads again.
+//! `koru export`: writes documents as JSON Lines, which `koru import jsonl` reads again, or the database itself.
+
+mod whole;
 
 use crate::{
     args::AsOf,
@@ -17,10 +19,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Write documents as JSON Lines
+/// Write documents as JSON Lines, or the whole database as an archive
 ///
 /// A line is {"collection", "key", "version", "timestamp", "value"}; bytes are {"$bytes": "..."}. `koru import jsonl`
-/// makes the same documents of it.
+/// makes the same documents of it. An archive holds the whole history: `koru import archive` makes the same database of it,
+/// as do browsers and Node.
 #[derive(Args, Debug)]
 pub(crate) struct Export {
     /// Only this collection
@@ -31,11 +34,23 @@ pub(crate) struct Export {
     /// Write to this file, which must not exist
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write the whole database with its history, as a tar archive
+    #[arg(long, conflicts_with_all = ["collection", "as_of"])]
+    archive: bool,
+    /// Make a directory of the database that any web server can publish for reading, with a manifest.json
+    #[arg(long = "static", value_name = "DIR", conflicts_with_all = ["collection", "as_of", "output", "archive"])]
+    published: Option<PathBuf>,
 }
 
 impl Export {
     pub(crate) fn run(self, context: &mut Context) -> Result {
         let db = context.read()?;
+        if let Some(folder) = &self.published {
+            return whole::publish(context, &db, folder);
+        }
+        if self.archive {
+            return whole::archive(context, &db, self.output.as_deref());
+        }
         let moment = moment::resolve_or_now(&db, self.as_of.as_of.as_deref())?;
         let snapshot = db.as_of(moment)?;
         let collections = match &self.collection {
