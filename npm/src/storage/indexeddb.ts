@@ -206,6 +206,8 @@ export class IndexedDbStorage implements AsyncStorage {
     checkEnd(name, bytes);
     return this.#write(async () => {
       const before = this.#length(name);
+      // A write that did not fit has changed nothing: taking it back must not need room.
+      if (bytes === before) return;
       const last = Math.floor(bytes / CHUNK_BYTES);
       const kept = bytes % CHUNK_BYTES;
       const cut = bytes < before && kept > 0 ? (await this.#chunk(name, last)).slice(0, kept) : undefined;

@@ -47,7 +47,8 @@ export async function probeOpfs(): Promise<string | null> {
     }
     return null;
   } catch (error) {
-    return (error as Error).message;
+    // A full one works: to pass it over would hide the database that is in it.
+    return (error as Error).name === "QuotaExceededError" ? null : (error as Error).message;
   }
 }
 
