@@ -248,11 +248,10 @@ test("a bare name takes the best storage that works, and says so", () =>
           for (const name of ${JSON.stringify(names)}) {
             if (name === "opfs") Object.defineProperty(navigator.storage, "getDirectory", { value: () => Promise.reject(new Error("no OPFS here")) });
             else Object.defineProperty(globalThis, "indexedDB", { value: undefined });
-          }
-          await import("${location_.origin}/dist/worker.js");`;
-        return new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })), { type: "module" });
+          }`;
+        const blob = (code: string) => URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+        return new Worker(blob(`import "${blob(code)}"; import "${globalThis.location.origin}/dist/worker.js";`), { type: "module" });
       };
-      const location_ = globalThis.location;
       const second = await koru.open("plain2", { worker: without(["opfs"]) });
       const info = await second.info();
       koru.equal([info.storage, info.passedOver], ["idb", ["opfs: no OPFS here"]]);
