@@ -201,8 +201,10 @@ test("a trap rejects what is under way with POISONED, and a fresh worker goes on
 
 test("a full quota is STORAGE_FULL, and loses nothing", async () => {
   for (const kind of ["opfs", "idb"]) {
-    const page = await browser.page();
-    const session = await browser.context.newCDPSession(page);
+    // A browser of its own: another one remembers for a while how much room there was.
+    const own = await launch(served.origin);
+    const page = await own.page();
+    const session = await own.context.newCDPSession(page);
     const { origin } = served;
     // Before it is opened: the browser keeps what it knows of the quota for a while.
     const usage = await page.evaluate(async () => (await navigator.storage.estimate()).usage!);
@@ -232,7 +234,7 @@ test("a full quota is STORAGE_FULL, and loses nothing", async () => {
       koru.equal((await db.verify()).problems, []);
       await db.close();
     });
-    await page.close();
+    await own.close();
   }
 });
 
