@@ -8,7 +8,7 @@ import { chromium, type BrowserContext, type Page } from "playwright-core";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const TYPES: Record<string, string> = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
-const PAGE = '<!doctype html><meta charset="utf-8"><title>test</title><script type="module" src="/build/page.js"></script>';
+const PAGE = '<!doctype html><meta charset="utf-8"><title>test</title><link rel="icon" href="data:,"><script type="module" src="/build/page.js"></script>';
 
 export interface Served {
   origin: string;
@@ -40,7 +40,8 @@ export async function serve(): Promise<Served> {
   return { origin: `http://localhost:${port}`, routes, close };
 }
 
-const ARGS = [
+export const EXECUTABLE = process.env["KORU_CHROMIUM"] ?? "/usr/bin/chromium";
+export const ARGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
 ];
@@ -55,23 +56,25 @@ export interface Browser {
 export async function launch(origin: string, profile?: string): Promise<Browser> {
   const directory = profile ?? mkdtempSync(path.join(tmpdir(), "koru-chromium-"));
   const context = await chromium.launchPersistentContext(directory, {
-    executablePath: process.env["KORU_CHROMIUM"] ?? "/usr/bin/chromium",
+    executablePath: EXECUTABLE,
     headless: true,
     args: ARGS,
   });
   return {
     context,
-    async page() {
-      const page = await context.newPage();
-      page.on("pageerror", (error) => console.log(`page: ${error.message}`));
-      page.on("console", (message) => message.type() === "error" && console.log(`console: ${message.text()}`));
-      await page.goto(origin);
-      await page.waitForFunction("globalThis.koru !== undefined");
-      return page;
-    },
+    page: async () => readyPage(await context.newPage(), origin),
     async close() {
       await context.close();
       if (!profile) rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** A page that has what `page.ts` gives it, and whose errors are shown. */
+export async function readyPage(page: Page, origin: string): Promise<Page> {
+  page.on("pageerror", (error) => console.log(`page: ${error.message}`));
+  page.on("console", (message) => message.type() === "error" && console.log(`console: ${message.text()}`));
+  await page.goto(origin);
+  await page.waitForFunction("globalThis.koru !== undefined");
+  return page;
 }

@@ -2,6 +2,7 @@
 
 import type * as Api from "../../src/index.js";
 import { codeOf, equal, ok, pause, show } from "../assert.js";
+import { valueOf } from "../journal.js";
 import { everything } from "../scenario.js";
 
 const url = "/dist/index.js";
@@ -29,6 +30,6 @@ const startWorker = () => {
   return worker;
 };
 
-const kit = { ...api, api, everything, task, workers, startWorker, codeOf, equal, ok, pause, show };
+const kit = { ...api, api, everything, task, workers, startWorker, codeOf, equal, ok, pause, show, valueOf };
 export type Kit = typeof kit;
 Object.assign(globalThis, { koru: kit });
