@@ -7,14 +7,16 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
+import type { Page } from "playwright-core";
 import { open } from "../src/node.js";
 import { equal, ok, pause } from "./assert.js";
-import { serve, type Served } from "./browser/chromium.js";
+import { launch, serve, type Served } from "./browser/chromium.js";
 import { Killable } from "./browser/killable.js";
 import type { Kit } from "./browser/page.js";
 import { Journal, LANES, valueOf, type Found } from "./journal.js";
 
 declare const koru: Kit;
+declare const db: import("../src/api.js").Database;
 
 /** Kills in each test: some each time, more by `KORU_KILLS`. */
 const KILLS = Number(process.env["KORU_KILLS"] ?? 6);
@@ -92,7 +94,6 @@ for (const kind of ["opfs", "idb"]) {
         const round = journal.begin(found);
         if (kill === KILLS) break;
         await page.evaluate(([round, lanes]) => {
-          const { db } = globalThis as unknown as { db: import("../src/api.js").Database };
           for (let lane = 0; lane < lanes; lane++) {
             void (async () => {
               for (let i = 0; ; i++) {
@@ -154,3 +155,72 @@ test(`${CHEAP_KILLS} kills of a writing Node lose nothing acknowledged`, { timeo
   }
   t.diagnostic(`${journal.size} writes, ${unsaid} of them on their way when one of ${CHEAP_KILLS} kills came`);
 });
+
+for (const kind of ["opfs", "idb"]) {
+  for (const broker of [true, false]) {
+    const how = broker ? "" : " without a broker";
+    test(`when the leader's process is killed another tab takes over${how}, and answers all calls under way, on ${kind}`, async () => {
+      const browser = await launch(served.origin);
+      const url = `${kind}:leader-killed-${broker}`;
+      const openIn = (page: Page) =>
+        page.evaluate(async ([url, broker]) => {
+          Object.assign(globalThis, { db: await koru.open(url, broker ? {} : { broker: null }) });
+        }, [url, broker] as const);
+      try {
+        const survivor = await browser.page();
+        for (let kill = 0; kill < 3; kill++) {
+          // The doomed tab leads: the other one has the database only afterwards.
+          const doomed = await browser.page();
+          await openIn(doomed);
+          await openIn(survivor);
+          const said: [string, string][] = [];
+          await doomed.exposeFunction("said", (key: string, version: string) => void said.push([key, version]));
+          await doomed.evaluate((kill) => {
+            void (async () => {
+              for (let i = 0; ; i++) {
+                const version = await db.collection("doomed").put(`${kill}-${i}`, i);
+                await (globalThis as unknown as { said: (key: string, version: string) => Promise<void> }).said(`${kill}-${i}`, version);
+              }
+            })();
+          }, kill);
+          await survivor.evaluate((kill) => {
+            const mine: [string, string][] = [];
+            let stop = false;
+            const writing = Promise.all(Array.from({ length: 8 }, async (_, lane) => {
+              for (let i = 0; !stop; i++) {
+                const key = `${kill}-${lane}-${i}`;
+                mine.push([key, await db.collection("survivor").put(key, i)]);
+              }
+            }));
+            Object.assign(globalThis, { mine, end: () => ((stop = true), writing) });
+          }, kill);
+          while (said.length < 10) await pause(10);
+          const crashed = new Promise((resolve) => doomed.once("crash", resolve));
+          const session = await browser.context.newCDPSession(doomed);
+          session.send("Page.crash").catch(() => {});
+          await crashed;
+          await survivor.evaluate(async ([kill, said]) => {
+            const { mine, end } = globalThis as unknown as { mine: [string, string][]; end: () => Promise<unknown> };
+            const before = mine.length;
+            // More answers than calls were under way: the new leader gives some of them.
+            for (const wanted = before + 20; mine.length < wanted; ) await koru.pause(10);
+            await end();
+            const log = await db.log().toArray();
+            const written = (collection: string) =>
+              log.filter((c) => c.changes[0]!.collection === collection && c.changes[0]!.key.startsWith(`${kill}-`))
+                .map((c): [string, string] => [c.changes[0]!.key, c.version]).reverse();
+            koru.equal(written("survivor").sort(), mine.sort(), "nothing of the survivor is lost and nothing doubled");
+            const doomed = written("doomed");
+            koru.equal(doomed.slice(0, said.length), said, "nothing of the killed one is lost");
+            if (doomed.length > said.length + 1) throw new Error(`${doomed.length} are there and ${said.length} were acknowledged`);
+            koru.equal((await db.verify()).problems, []);
+            await db.close();
+          }, [kill, said] as const);
+          await doomed.close();
+        }
+      } finally {
+        await browser.close();
+      }
+    });
+  }
+}
