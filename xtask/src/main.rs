@@ -29,6 +29,7 @@ cargo xtask <command>
   wasm                       builds the bindings for browsers and Node into npm/wasm
   bench [store] [ARGS]       compares koru with its peers on this machine
   simulate [ARGS]            runs a campaign of simulated crashes, for example --crashes 1000000 --seed 1
+  kills [COUNT]              kills browsers and Node in mid-write, 30 times for each storage, and looks for what is lost
   docs [--check]             writes docs/reference from the code, or checks that it is up to date
   fmt                        formats the code
   help                       prints this
@@ -53,6 +54,8 @@ fn main() -> ExitCode {
         ["bench"] => bench(&["store"]),
         ["bench", rest @ ..] => bench(rest),
         ["simulate", rest @ ..] => simulate(rest),
+        ["kills"] => npm::kill("30"),
+        ["kills", count] if count.parse::<u16>().is_ok_and(|count| count > 0) => npm::kill(count),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check().map(|note| eprintln!("{note}")),
         ["fmt"] => run(cargo().args(["fmt", "--all"])),
@@ -61,7 +64,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         [] => return misunderstood("a command is missing"),
-        [known @ ("build" | "wasm" | "docs" | "fmt" | "help"), rest @ ..] => {
+        [known @ ("build" | "wasm" | "kills" | "docs" | "fmt" | "help"), rest @ ..] => {
             return misunderstood(&format!("{known} does not take {rest:?}"));
         }
         [unknown, ..] => return misunderstood(&format!("there is no command {unknown:?}")),

@@ -3,10 +3,11 @@
 use crate::{
     Result, browsers, node,
     process::{root, run},
+    release,
     report::megabytes,
     wasm,
 };
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 
 /// Where it is.
 pub(crate) fn folder() -> PathBuf {
@@ -20,13 +21,25 @@ fn build() -> Result<String> {
     Ok(sizes)
 }
 
-/// `npm test` with a fresh build, and the paths of both browsers for the tests to start.
-pub(crate) fn test() -> Result<String> {
-    let sizes = build()?;
+/// `npm test` with a fresh build, and what it starts: both browsers, and a `koru` whose files it reads and writes.
+fn tests() -> Result<Command> {
     let mut command = node::npm(&folder());
     command.env("KORU_CHROMIUM", browsers::chromium()?).env("KORU_FIREFOX", browsers::firefox()?);
-    run(command.arg("test"))?;
+    command.env("KORU_BIN", release::koru_for_tests()?).arg("test");
+    Ok(command)
+}
+
+/// Every test of the package.
+pub(crate) fn test() -> Result<String> {
+    let sizes = build()?;
+    run(&mut tests()?)?;
     Ok(sizes)
+}
+
+/// Only the tests that kill browsers and Node in mid-write, each with so many kills.
+pub(crate) fn kill(count: &str) -> Result<()> {
+    build()?;
+    run(tests()?.env("KORU_KILLS", count).args(["--", "kills"]))
 }
 
 /// Leaves the package in `dist/`, as it would be published.

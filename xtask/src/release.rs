@@ -1,4 +1,4 @@
-//! The release build of `koru`, and the size that it must not pass.
+//! Builds of `koru`: for release, with the size that it must not pass, and for tests.
 
 use crate::{
     Result,
@@ -22,7 +22,20 @@ pub(crate) fn koru() -> Result<PathBuf> {
         "-C",
         "strip=symbols",
     ]))?;
-    json_strings(&messages, "executable")
+    executable(&messages)
+}
+
+/// Builds `koru` with its checks, and returns where it is.
+pub(crate) fn koru_for_tests() -> Result<PathBuf> {
+    executable(&output(
+        cargo()
+            .args(["build", "--package", "koru-server", "--bin", "koru"])
+            .args(["--message-format", "json-render-diagnostics"]),
+    )?)
+}
+
+fn executable(messages: &str) -> Result<PathBuf> {
+    json_strings(messages, "executable")
         .pop()
         .map(PathBuf::from)
         .ok_or_else(|| "cargo built koru but did not say where the binary is".into())
