@@ -23,7 +23,7 @@ export function alteredWorker(script: string): { start: () => Worker; ask: (ques
 /** Counts what a worker does to make writes durable. `begin` begins anew. */
 export const COUNTING = `
   let counts;
-  answers.begin = () => (counts = { durable: 0, replies: 0, early: 0, undone: 0 });
+  answers.begin = () => (counts = { durable: 0, transactions: 0, replies: 0, early: 0, undone: 0 });
   answers.counts = () => ({ ...counts, undone: undone.size });
   answers.begin();
   // Files that were written since their last flush, and transactions that are not complete.
@@ -46,6 +46,7 @@ export const COUNTING = `
     const made = transaction.call(this, stores, mode, options);
     if (mode !== "readwrite") return made;
     undone.add(made);
+    counts.transactions++;
     made.addEventListener("complete", () => {
       if (options.durability !== "strict") return void relaxed.add(made);
       counts.durable++;
