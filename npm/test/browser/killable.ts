@@ -4,14 +4,20 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
 import path from "node:path";
-import { createInterface } from "node:readline";
+import { createInterface, type Interface } from "node:readline";
 import { chromium, type Page } from "playwright-core";
 import { ARGS, EXECUTABLE, readyPage } from "./chromium.js";
 
 /** How long a browser may take to start on a machine that does much else, in milliseconds. */
 const START_MS = 60_000;
 
+/** What Chromium says when its own store of IndexedDB did not outlive the kill, and it has deleted all of it. */
+const DELETED = /IndexedDB recovering from a corrupted \(and deleted\) database/;
+
 export class Killable {
+  /** Whether Chromium has deleted the IndexedDB of the origin, as it says itself. */
+  deletedIndexedDb = false;
+
   private constructor(
     readonly process: ChildProcess,
     readonly page: Page,
@@ -21,12 +27,15 @@ export class Killable {
   static async start(origin: string, profile: string): Promise<Killable> {
     // What a killed browser leaves of its guard against a second one on the same profile.
     for (const name of ["SingletonLock", "SingletonSocket", "SingletonCookie"]) rmSync(path.join(profile, name), { force: true });
-    const args = [...ARGS, `--user-data-dir=${profile}`, "--remote-debugging-port=0", "--disable-breakpad", "--password-store=basic", "about:blank"];
+    const args = [...ARGS, `--user-data-dir=${profile}`, "--remote-debugging-port=0", "--enable-logging=stderr", "--disable-breakpad", "--password-store=basic", "about:blank"];
     // A process group of its own.
     const child = spawn(EXECUTABLE, args, { detached: true, stdio: ["ignore", "ignore", "pipe"] });
+    const messages = createInterface({ input: child.stderr });
     try {
-      const browser = await chromium.connectOverCDP(await endpointOf(child), { timeout: START_MS });
-      return new Killable(child, await readyPage(await browser.contexts()[0]!.newPage(), origin));
+      const browser = await chromium.connectOverCDP(await endpointOf(child, messages), { timeout: START_MS });
+      const killable = new Killable(child, await readyPage(await browser.contexts()[0]!.newPage(), origin));
+      messages.on("line", (line) => (killable.deletedIndexedDb ||= DELETED.test(line)));
+      return killable;
     } catch (error) {
       process.kill(-child.pid!, "SIGKILL");
       throw error;
@@ -42,11 +51,11 @@ export class Killable {
 }
 
 /** Where it listens: it says so first. */
-function endpointOf(child: ChildProcess): Promise<string> {
+function endpointOf(child: ChildProcess, messages: Interface): Promise<string> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error("Chromium did not start")), START_MS);
     child.once("exit", (code) => reject(new Error(`Chromium ended with ${code} before it listened`)));
-    createInterface({ input: child.stderr! }).on("line", (line) => {
+    messages.on("line", (line) => {
       const [, endpoint] = /^DevTools listening on (ws:\S+)/.exec(line) ?? [];
       if (endpoint === undefined) return;
       clearTimeout(timer);
