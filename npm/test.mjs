@@ -31,9 +31,11 @@ await build({ ...common, entryPoints: ["page", "worker"].map((name) => here(`tes
 for (const file of ["koru.wasm", "koru.js"]) copyFileSync(here(`dist/${file}`), here(`build/${file}`));
 
 const tests = [];
+// The time of a whole file, which in a campaign of kills grows with their number.
+const timeout = 240_000 + 60_000 * Number(process.env.KORU_KILLS ?? 0);
 if (wants("node")) tests.push(here("build/node.test.js"), here("build/conformance-node.test.js"));
 if (wants("browser")) tests.push(here("build/browser.test.js"));
 if (wants("faults")) tests.push(here("build/durability.test.js"), here("build/trap.test.js"));
 if (wants("interop")) tests.push(here("build/interop.test.js"));
 if (wants("kills")) tests.push(here("build/kills.test.js"));
-run("--enable-source-maps", "--test", "--test-concurrency=1", "--test-timeout=240000", "--test-force-exit", ...(only ? [`--test-name-pattern=${only}`] : []), ...tests);
+run("--enable-source-maps", "--test", "--test-concurrency=1", `--test-timeout=${timeout}`, "--test-force-exit", ...(only ? [`--test-name-pattern=${only}`] : []), ...tests);
