@@ -1,8 +1,12 @@
 //! `cargo xtask`: everything that a person or CI runs, in one place and without dependencies, so that it is there
 //! seconds after a clone.
 
+mod browsers;
 mod demo;
 mod docs;
+mod node;
+mod npm;
+mod packages;
 mod process;
 mod release;
 mod report;
@@ -20,8 +24,9 @@ const HELP: &str = "\
 cargo xtask <command>
 
   demo [PATH] [--no-pause]   builds koru, imports a git repository (this one by default) and walks through its history
-  test [--quick]             runs every check that a change must pass; --quick leaves out the slow ones
-  build                      leaves the stripped release binary at dist/koru
+  test [--quick | CHECK...]  runs every check that a change must pass, only the quick ones, or only those named
+  build                      leaves the stripped release binary at dist/koru, and the npm package beside it
+  wasm                       builds the bindings for browsers and Node into npm/wasm
   bench [store] [ARGS]       compares koru with its peers on this machine
   simulate [ARGS]            runs a campaign of simulated crashes, for example --crashes 1000000 --seed 1
   docs [--check]             writes docs/reference from the code, or checks that it is up to date
@@ -39,9 +44,12 @@ fn main() -> ExitCode {
             Ok(options) => demo::run(&options),
             Err(message) => return misunderstood(&message),
         },
-        ["test"] => test::run(false),
-        ["test", "--quick"] => test::run(true),
-        ["build"] => release::leave_in_dist(),
+        ["test", rest @ ..] => match test::Selection::parse(rest) {
+            Ok(selection) => test::run(&selection),
+            Err(message) => return misunderstood(&message),
+        },
+        ["build"] => build(),
+        ["wasm"] => wasm::build().map(drop),
         ["bench"] => bench(&["store"]),
         ["bench", rest @ ..] => bench(rest),
         ["simulate", rest @ ..] => simulate(rest),
@@ -53,7 +61,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         [] => return misunderstood("a command is missing"),
-        [known @ ("test" | "build" | "docs" | "fmt" | "help"), rest @ ..] => {
+        [known @ ("build" | "wasm" | "docs" | "fmt" | "help"), rest @ ..] => {
             return misunderstood(&format!("{known} does not take {rest:?}"));
         }
         [unknown, ..] => return misunderstood(&format!("there is no command {unknown:?}")),
@@ -70,6 +78,11 @@ fn main() -> ExitCode {
 fn misunderstood(message: &str) -> ExitCode {
     eprint!("error: {message}\n\n{HELP}");
     ExitCode::from(2)
+}
+
+fn build() -> Result<()> {
+    release::leave_in_dist()?;
+    if npm::exists() { npm::leave_in_dist() } else { Ok(()) }
 }
 
 fn bench(args: &[&str]) -> Result<()> {

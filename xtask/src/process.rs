@@ -2,6 +2,7 @@
 
 use crate::Result;
 use std::{
+    ffi::OsStr,
     io::{ErrorKind, Read},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -48,7 +49,7 @@ pub(crate) fn quietly(command: &mut Command, limit: Duration) -> Result<String> 
 }
 
 /// Whether a program can be started and says that it is well.
-pub(crate) fn works(program: &str, args: &[&str]) -> bool {
+pub(crate) fn works(program: impl AsRef<OsStr>, args: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())

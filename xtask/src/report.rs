@@ -48,6 +48,15 @@ impl Report {
     }
 }
 
+/// Announces one piece of a step that takes its time, and says how long it took.
+pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    eprintln!("{what} ...");
+    let start = Instant::now();
+    let result = work()?;
+    eprintln!("  done in {}", seconds(start.elapsed()));
+    Ok(result)
+}
+
 /// A duration as people read it: `8 ms`, `1.2 s`, `3 min 05 s`.
 pub(crate) fn seconds(elapsed: Duration) -> String {
     match elapsed.as_millis() {

@@ -4,7 +4,7 @@
 //! follows would fail for the same reason.
 
 use crate::{
-    Result, docs,
+    Result, docs, npm,
     process::{cargo, run as run_command, works},
     release,
     report::Report,
@@ -53,6 +53,14 @@ const CHECKS: &[Check] = &[
         run: rustdoc,
     },
     Check { name: "no_std", what: "the core builds without std, for wasm32", slow: true, decisive: false, run: no_std },
+    Check { name: "wasm", what: "lints and tests the bindings in Node", slow: true, decisive: false, run: bindings },
+    Check {
+        name: "npm",
+        what: "tests the npm package, in Node and in both browsers",
+        slow: true,
+        decisive: false,
+        run: package,
+    },
     Check {
         name: "deny",
         what: "licences, duplicates and sources of dependencies",
@@ -64,14 +72,46 @@ const CHECKS: &[Check] = &[
     Check { name: "docs", what: "docs/reference is what the code says", slow: true, decisive: false, run: reference },
 ];
 
-/// Runs the checks, without the slow ones if `quick`.
-pub(crate) fn run(quick: bool) -> Result<()> {
+/// Which checks are meant.
+pub(crate) enum Selection<'a> {
+    All,
+    Quick,
+    Named(Vec<&'a str>),
+}
+
+impl<'a> Selection<'a> {
+    pub(crate) fn parse(args: &[&'a str]) -> Result<Self> {
+        match args {
+            [] => Ok(Selection::All),
+            ["--quick"] => Ok(Selection::Quick),
+            names => match names.iter().find(|name| !CHECKS.iter().any(|check| check.name == **name)) {
+                None => Ok(Selection::Named(names.to_vec())),
+                Some(unknown) => {
+                    let known: Vec<_> = CHECKS.iter().map(|check| check.name).collect();
+                    Err(format!("there is no check {unknown:?}; there are {}", known.join(", ")))
+                }
+            },
+        }
+    }
+
+    fn holds(&self, check: &Check) -> bool {
+        match self {
+            Selection::All => true,
+            Selection::Quick => !check.slow,
+            Selection::Named(names) => names.contains(&check.name),
+        }
+    }
+}
+
+/// Runs the checks that are selected.
+pub(crate) fn run(selection: &Selection) -> Result<()> {
+    let quick = matches!(selection, Selection::Quick);
     let scope = Scope { bench: !quick && tools::has_c_compiler(), nextest: works("cargo", &["nextest", "--version"]) };
     if !quick && !scope.bench {
         eprintln!("there is no C compiler, so the package koru-bench is left out");
     }
     let mut report = Report::default();
-    for check in CHECKS.iter().filter(|check| !(quick && check.slow)) {
+    for check in CHECKS.iter().filter(|check| selection.holds(check)) {
         let succeeded = report.step(check.name, check.what, || (check.run)(&scope));
         if check.decisive && !succeeded {
             eprintln!("\nthe remaining checks are left out, because the build failed");
@@ -132,6 +172,20 @@ fn no_std(_: &Scope) -> Result<String> {
     Ok(format!("with {}", toolchain.name()))
 }
 
+fn bindings(_: &Scope) -> Result<String> {
+    if !wasm::exists() {
+        return Ok("left out: there is no wasm/ yet".into());
+    }
+    wasm::test()
+}
+
+fn package(_: &Scope) -> Result<String> {
+    if !npm::exists() {
+        return Ok("left out: there is no npm/ yet".into());
+    }
+    npm::test()
+}
+
 fn deny(_: &Scope) -> Result<String> {
     // The list of advisories is a download of its own; the licences, versions and sources are all in the lock file.
     quiet(run_command(tools::cargo_deny()?.args([
@@ -154,4 +208,27 @@ fn reference(_: &Scope) -> Result<String> {
 
 fn quiet(result: Result<()>) -> Result<String> {
     result.map(|()| String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selected(args: &[&str]) -> Result<Vec<&'static str>> {
+        let selection = Selection::parse(args)?;
+        Ok(CHECKS.iter().filter(|check| selection.holds(check)).map(|check| check.name).collect())
+    }
+
+    #[test]
+    fn without_arguments_no_check_is_left_out() {
+        assert_eq!(selected(&[]).expect("it is how CI calls it").len(), CHECKS.len());
+        assert!(selected(&["--quick"]).expect("it is in the help").len() < CHECKS.len());
+    }
+
+    #[test]
+    fn checks_can_be_named_and_a_misspelled_one_is_refused() {
+        assert_eq!(selected(&["npm", "fmt"]), Ok(vec!["fmt", "npm"]));
+        assert!(selected(&["fmt", "nmp"]).expect_err("there is no nmp").contains("\"nmp\""));
+        assert!(selected(&["--quick", "fmt"]).is_err());
+    }
 }

@@ -6,16 +6,16 @@
 //! the package manager.
 
 use crate::{
-    Result,
-    process::{cargo, quietly, root, works},
-    report::seconds,
+    Result, packages,
+    process::{cargo, quietly, root},
+    report::timed,
     tools::cache_dir,
 };
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// The target.
@@ -29,7 +29,7 @@ const CARGO: &str = "/usr/bin/cargo";
 const LINKER: &str = "/usr/bin/lld-22";
 const RUSTLIB: &str = "/usr/lib/rustlib";
 /// Raised when the prefix is laid out differently, so that an older one is made anew.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 const SHORT: Duration = Duration::from_secs(60);
 const DOWNLOAD: Duration = Duration::from_secs(10 * 60);
@@ -66,7 +66,7 @@ impl Toolchain {
 }
 
 /// Finds or makes a toolchain that has the target.
-pub(crate) fn toolchain() -> Result<Toolchain> {
+pub(crate) fn find() -> Result<Toolchain> {
     if has_target(&mut Command::new("rustc")) {
         return Ok(Toolchain::AtHand);
     }
@@ -97,7 +97,7 @@ fn add_target() -> Result<()> {
 }
 
 fn make_from_packages(prefix: &Path) -> Result<()> {
-    install_packages()?;
+    packages::install(&PACKAGES)?;
     let host = host_triple()?;
     lay_out(prefix, &host)?;
     link(prefix)?;
@@ -106,32 +106,6 @@ fn make_from_packages(prefix: &Path) -> Result<()> {
     let stamp = stamp()?;
     write(&prefix.join("stamp"), &stamp)?;
     if is_current(prefix) { Ok(()) } else { Err(format!("{} was made, but lacks the target", prefix.display())) }
-}
-
-fn install_packages() -> Result<()> {
-    let installed = |package: &&str| works("dpkg", &["-s", package]);
-    if PACKAGES.iter().all(installed) && Path::new(RUSTC).exists() {
-        return Ok(());
-    }
-    if !works("apt-get", &["--version"]) {
-        return Err("there is no apt-get to install a toolchain with".into());
-    }
-    let root = quietly(Command::new("id").arg("-u"), SHORT).is_ok_and(|id| id.trim() == "0");
-    if !root && !works("sudo", &["-n", "true"]) {
-        return Err(format!("installing packages takes root: sudo apt-get install {}", PACKAGES.join(" ")));
-    }
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new(if root { "env" } else { "sudo" });
-        if !root {
-            command.args(["-n", "env"]);
-        }
-        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300"]).args(arguments);
-        quietly(&mut command, DOWNLOAD)
-    };
-    timed("apt-get update", || apt(&["update"]))?;
-    let install = [&["install", "--yes", "--no-install-recommends"][..], &PACKAGES].concat();
-    timed(&format!("apt-get install {}: about 30 s", PACKAGES.join(" ")), || apt(&install))?;
-    Ok(())
 }
 
 /// A prefix that rustup takes for a toolchain. The compiler and the host's libraries are links to the packaged ones.
@@ -165,7 +139,9 @@ fn build_std(prefix: &Path) -> Result<()> {
         // A packaged compiler is a stable one; building its own library is what this switch is for.
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_TARGET_DIR", prefix.join("empty/target"))
-        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        // Without the bitcode, which cargo leaves out, a build with `lto = "fat"` cannot use the library.
+        .env("RUSTFLAGS", "-Cembed-bitcode=yes")
         .args(["build", "--release", "-Zbuild-std=std,panic_abort,proc_macro,test", "--target", TARGET]);
     quietly(&mut command, BUILD)?;
     let built = prefix.join("empty/target").join(TARGET).join("release/deps");
@@ -210,14 +186,6 @@ fn has_target(rustc: &mut Command) -> bool {
 
 fn libraries(prefix: &Path) -> PathBuf {
     prefix.join("lib/rustlib").join(TARGET).join("lib")
-}
-
-fn timed<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    eprintln!("{what} ...");
-    let start = Instant::now();
-    let result = work()?;
-    eprintln!("  done in {}", seconds(start.elapsed()));
-    Ok(result)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

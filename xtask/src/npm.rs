@@ -1,0 +1,51 @@
+//! `npm/`, the package for browsers and Node: tested as its own script says, and packed.
+
+use crate::{
+    Result, browsers, node,
+    process::{root, run},
+    report::megabytes,
+    wasm,
+};
+use std::{fs, path::PathBuf};
+
+/// Where it is.
+pub(crate) fn folder() -> PathBuf {
+    root().join("npm")
+}
+
+/// Whether the package is part of this tree.
+pub(crate) fn exists() -> bool {
+    folder().join("package.json").exists()
+}
+
+/// Builds the module, and around it the package as its own script says.
+fn build() -> Result<String> {
+    let sizes = wasm::build()?;
+    run(node::npm(&folder()).args(["run", "build"]))?;
+    Ok(sizes)
+}
+
+/// `npm test` with a fresh build, and the paths of both browsers for the tests to start.
+pub(crate) fn test() -> Result<String> {
+    let sizes = build()?;
+    let mut command = node::npm(&folder());
+    command.env("KORU_CHROMIUM", browsers::chromium()?).env("KORU_FIREFOX", browsers::firefox()?);
+    run(command.arg("test"))?;
+    Ok(sizes)
+}
+
+/// Leaves the package in `dist/`, as it would be published.
+pub(crate) fn leave_in_dist() -> Result<()> {
+    build()?;
+    let dist = root().join("dist");
+    // The workspace has one version for every package, and the name of the file holds that of `package.json`.
+    let packed = dist.join(concat!("koru-delta-", env!("CARGO_PKG_VERSION"), ".tgz"));
+    let failed = |e| format!("{}: {e}", packed.display());
+    fs::create_dir_all(&dist).map_err(failed)?;
+    // Removed first, so that what is found afterwards is what was packed now.
+    let _ = fs::remove_file(&packed);
+    run(node::npm(&folder()).args(["pack", "--silent", "--pack-destination"]).arg(&dist))?;
+    let bytes = fs::metadata(&packed).map_err(failed)?.len();
+    println!("{}: {} ({bytes} bytes)", packed.display(), megabytes(bytes));
+    Ok(())
+}

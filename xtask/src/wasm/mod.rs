@@ -1,0 +1,143 @@
+//! `wasm/`, the bindings for browsers and Node: built for release into `npm/wasm/`, and tested in Node.
+//!
+//! Without wasm-pack: it would call the same three programs in the same order, and write a `package.json` that `npm/`
+//! has already. What it adds, finding wasm-bindgen and wasm-opt, it does by downloading binaries that no lock file
+//! names; here both come from the registries, pinned. Its `test` starts `wasm-bindgen-test-runner`, as we do.
+
+mod bindgen;
+mod optimise;
+mod sizes;
+mod toolchain;
+
+pub(crate) use toolchain::{TARGET, Toolchain, find as toolchain};
+
+use crate::{
+    Result, node, npm,
+    process::{output, root, run},
+    report::timed,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+const PACKAGE: &str = "koru-wasm";
+/// What cargo calls the module.
+const MODULE: &str = "koru_wasm.wasm";
+/// What the outputs of wasm-bindgen are called: `koru.js`, `koru.d.ts` and `koru_bg.wasm`.
+const NAME: &str = "koru";
+const PROFILE: &str = "wasm";
+
+/// Whether the bindings are part of this tree.
+pub(crate) fn exists() -> bool {
+    root().join("wasm/Cargo.toml").exists()
+}
+
+/// Leaves the module, the code that loads it and its types in `npm/wasm/`, and returns the sizes.
+pub(crate) fn build() -> Result<String> {
+    // Everything that may be missing is looked for before anything takes its time.
+    node::install(&npm::folder())?;
+    let optimiser = optimise::Optimiser::find()?;
+    let tools = bindgen::find()?;
+    let toolchain = toolchain()?;
+
+    eprintln!("building {PACKAGE} for {TARGET}: some minutes the first time");
+    let mut command = toolchain.cargo();
+    command.args(["build", "--package", PACKAGE, "--target", TARGET, "--profile", PROFILE]);
+    let messages = output(command.args(["--message-format", "json-render-diagnostics"]))?;
+    let built = built_module(&messages).ok_or("cargo built koru-wasm but did not say where the module is")?;
+
+    let folder = npm::folder().join("wasm");
+    let module = folder.join(format!("{NAME}_bg.wasm"));
+    let stamp = Stamp::of(&built, &[tools.version(), &optimiser.version()?])?;
+    if !(stamp.is_current() && module.exists()) {
+        stamp.remove();
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        }
+        let mut bind = tools.command("wasm-bindgen");
+        // Without the default path, because who loads the module says where it is: bundlers would take it for a file.
+        bind.args(["--target", "web", "--omit-default-module-path", "--out-name", NAME, "--out-dir"]);
+        run(bind.arg(&folder).arg(&built))?;
+        timed("wasm-opt: up to a minute", || optimiser.run(&module))?;
+        stamp.write()?;
+    }
+    let sizes = sizes::of(&module)?;
+    println!("{}: {sizes}", module.display());
+    Ok(sizes)
+}
+
+/// Checks the bindings as the target sees them: its lints, and its tests in Node.
+pub(crate) fn test() -> Result<String> {
+    node::require()?;
+    let tools = bindgen::find()?;
+    let toolchain = toolchain()?;
+    let cargo = |subcommand| {
+        let mut command = toolchain.cargo();
+        command.args([subcommand, "--package", PACKAGE, "--target", TARGET]);
+        command
+    };
+    // What is only compiled for the target escapes the lints of the host. The distribution has no clippy for it.
+    if let Toolchain::AtHand = toolchain {
+        run(cargo("clippy").args(["--no-deps", "--all-targets", "--", "-D", "warnings"]))?;
+    }
+    // As a list, because a runner given as one text is split at its spaces.
+    let runner = format!("target.{TARGET}.runner=['{}']", tools.path("wasm-bindgen-test-runner").display());
+    // Tests that ask for a browser would need a driver for it; in browsers the npm package is tested, as it is used.
+    run(cargo("test").args(["--tests", "--config", &runner]).env("WASM_BINDGEN_TEST_ONLY_NODE", "1"))?;
+    Ok(format!("with {}", toolchain.name()))
+}
+
+/// The module among the files that cargo's messages name.
+fn built_module(messages: &str) -> Option<PathBuf> {
+    let texts = messages.lines().filter(|line| line.contains("\"compiler-artifact\"")).flat_map(|line| line.split('"'));
+    // Only separators of Windows are escaped in a path.
+    texts.rev().find(|text| text.ends_with(MODULE)).map(|path| PathBuf::from(path.replace(r"\\", r"\")))
+}
+
+/// What `npm/wasm/` was made of, so that it is not made again of the same: wasm-opt takes longer than all the rest.
+struct Stamp {
+    path: PathBuf,
+    text: String,
+}
+
+impl Stamp {
+    fn of(built: &Path, versions: &[&str]) -> Result<Self> {
+        let data = fs::metadata(built).map_err(|e| format!("{}: {e}", built.display()))?;
+        let modified = data.modified().map_err(|e| format!("{}: {e}", built.display()))?;
+        let text = format!("{}\n{} bytes\n{modified:?}\n{versions:?}\n", built.display(), data.len());
+        // Not beside what it speaks of, because all of `npm/wasm/` is published.
+        Ok(Self { path: npm::folder().join("node_modules/.koru-wasm-stamp"), text })
+    }
+
+    fn is_current(&self) -> bool {
+        fs::read_to_string(&self.path).is_ok_and(|kept| kept == self.text)
+    }
+
+    /// One that cannot be removed cannot be written either, which is an error there.
+    fn remove(&self) {
+        let _ = fs::remove_file(&self.path);
+    }
+
+    fn write(&self) -> Result<()> {
+        fs::write(&self.path, &self.text).map_err(|e| format!("{}: {e}", self.path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_module_is_found_among_the_messages_of_cargo() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","filenames":["/t/libcore.rlib"],"executable":null}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","filenames":["C:\\t\\koru_wasm.wasm","/t/libkoru_wasm.rlib"]}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        assert_eq!(built_module(messages), Some(PathBuf::from(r"C:\t\koru_wasm.wasm")));
+        assert_eq!(built_module(""), None);
+    }
+}

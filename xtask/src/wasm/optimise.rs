@@ -1,0 +1,54 @@
+//! `wasm-opt`, from the npm package `binaryen` that `npm/package.json` pins among its `devDependencies`.
+
+use crate::{
+    Result, node, npm,
+    process::{output, run},
+};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// For speed, like the profile `wasm`.
+const LEVEL: &str = "-O3";
+
+/// What the target has been compiled for, and every engine of the last years has.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// The program.
+pub(super) struct Optimiser(PathBuf);
+
+impl Optimiser {
+    /// Finds it among what `npm ci` has installed.
+    pub(super) fn find() -> Result<Self> {
+        let path = npm::folder().join("node_modules/binaryen/bin/wasm-opt");
+        if path.is_file() {
+            return Ok(Self(path));
+        }
+        Err(format!("{} is missing: `binaryen` must be among the devDependencies of npm/package.json", path.display()))
+    }
+
+    /// Its version, and what it is told to do.
+    pub(super) fn version(&self) -> Result<String> {
+        Ok(format!("{} {LEVEL} {FEATURES:?}", output(self.command().arg("--version"))?.trim()))
+    }
+
+    /// Optimises a module in its place.
+    pub(super) fn run(&self, module: &Path) -> Result<()> {
+        run(self.command().arg(LEVEL).args(FEATURES).arg(module).arg("-o").arg(module))
+    }
+
+    /// It is a program for Node on every platform.
+    fn command(&self) -> Command {
+        let mut command = node::node();
+        command.arg(&self.0);
+        command
+    }
+}
