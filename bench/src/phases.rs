@@ -28,7 +28,7 @@ const VERSIONS_MAX: u64 = 100_000;
 /// One kind of work on one store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 pub(crate) enum Phase {
-    /// Append and sync without a store.
+    /// Append and sync, and read, without a store.
     Floor,
     /// Every document, in durable transactions of 1,000, into a new store.
     Load,
@@ -64,6 +64,7 @@ pub(crate) fn run(order: &Order, hang: impl FnOnce() -> std::io::Result<()>) -> 
         let mut sample = Sample::new();
         latency(&mut sample, "", floor::append_and_sync(&order.path, durable_puts, false)?);
         latency(&mut sample, "preallocated_", floor::append_and_sync(&order.path, durable_puts, true)?);
+        latency(&mut sample, "read_", floor::read_at_random(&order.path, order.keys, order.keys.min(GETS_MAX))?);
         return Ok(sample);
     };
     let open = |durability, cache_bytes| peer.open(&order.path, Settings { durability, cache_bytes });

@@ -65,6 +65,11 @@ pub(crate) const ROWS: &[Row] = &[
         tail: Some("preallocated_p99_ns"),
         ..row("floor-preallocated", "floor: the same into zeros written ahead", Phase::Floor, Nanoseconds, &[])
     },
+    Row {
+        figure: "read_p50_ns",
+        tail: Some("read_p99_ns"),
+        ..row("floor-read", "floor: read 300 bytes at random", Phase::Floor, Nanoseconds, &[])
+    },
     row("put-one", "put, durable, one writer", Phase::PutOne, Nanoseconds, &[TimesFloor(1.15), NoPeerBetter]),
     row("put-eight", "put, durable, 8 writers", Phase::PutEight, PerSecond, &[TimesOneWriter(4.0), NoPeerBetter]),
     row(

@@ -115,7 +115,7 @@ async fn walk<S: AsyncStorage>(table: &Arc<Table>, blocks: Blocks<'_, S, NoCache
         let mut other = TableCursor::new(table.clone());
         let _ = other.seek(blocks, &key).await;
         let _ = other.seek_back(blocks, &key).await;
-        let _ = table.may_contain(index::filter::filter_hash(&key));
+        let _ = table.may_contain(&index::filter::Probe::new(index::filter::filter_hash(&key)));
         entries += 1;
         more = cursor.next(blocks).await?;
     }
@@ -400,4 +400,28 @@ pub fn extremes(files: &Files) -> Vec<(&'static str, Files)> {
         (*name, files)
     };
     CHANGES.iter().map(changed).collect()
+}
+
+/// A session of a new database in memory takes the batches in `bytes`, each with its length in 16 bits in front, and runs
+/// what comes of them. Returns whether the database is sound afterwards.
+pub fn submit_batches(mut bytes: &[u8], host: impl crate::Host + 'static) -> Result<bool> {
+    use crate::database::ready;
+    use core::task::{Context, Waker};
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    let options = crate::local::LocalOptions::default();
+    let database = ready(crate::local::LocalDatabase::open(storage, Arc::new(host), options))?;
+    let session = crate::protocol::Session::new(&database);
+    let mut tasks = Vec::new();
+    while let Some((length, rest)) = bytes.split_first_chunk() {
+        let (batch, rest) = rest.split_at(usize::from(u16::from_le_bytes(*length)).min(rest.len()));
+        bytes = rest;
+        let Ok(more) = session.submit(batch) else { break };
+        tasks.extend(more);
+        // The one that writes for all lets the others run in between.
+        for _ in 0..4 {
+            tasks.retain_mut(|task| task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+    }
+    let verified = ready(database.0.engine.verify(&mut |_, _| {}))?;
+    Ok(verified.is_ok())
 }

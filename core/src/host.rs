@@ -1,9 +1,9 @@
 //! `Host`: the only source of time and entropy, so that the same operations with the same host give the same bytes.
 
-use crate::error::Result;
+use crate::{error::Result, sync::Shared};
 
 /// The clock and the entropy of the place the engine runs in.
-pub trait Host: Send + Sync {
+pub trait Host: Shared {
     /// Milliseconds since 1970-01-01T00:00:00Z, negative before. It may jump; the engine's own clock never goes back.
     fn now_ms(&self) -> i64;
 

@@ -61,14 +61,20 @@
 //! What survives what, the file format and the architecture are described in the folder `docs` of the repository.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(feature = "std"), allow(clippy::arc_with_non_send_sync, reason = "there is one thread"))]
 
 extern crate alloc;
+// Tests print and time.
+#[cfg(all(test, not(feature = "std")))]
+#[macro_use]
+extern crate std;
 
 pub mod bug;
 pub mod clock;
 mod codec;
 #[cfg(feature = "std")]
 mod database;
+#[cfg_attr(not(feature = "std"), allow(dead_code, unused_imports, reason = "the blocking interface uses all of it"))]
 mod engine;
 pub mod error;
 #[cfg(all(feature = "seeded-bugs", feature = "std"))]
@@ -79,7 +85,9 @@ pub mod host;
 pub mod id;
 mod index;
 pub mod limits;
+pub mod local;
 mod log;
+pub mod protocol;
 pub mod storage;
 mod sync;
 pub mod value;

@@ -92,4 +92,18 @@ limits! {
     DIFF_STEPS_MAX: usize = 64 << 20, "steps";
     /// How long an acknowledged commit may stay unsynced under relaxed durability while maintenance runs.
     RELAXED_SYNC_MS: u64 = 100, "milliseconds";
+    /// Largest batch of the call protocol: the largest commit, and some room for what is written around it. It also bounds
+    /// the arguments of all calls of a session that are under way, one reply, and replies that nobody takes.
+    BATCH_BYTES_MAX: usize = 272 << 20, "bytes";
+    /// Most calls of one session that are under way. Each holds its arguments and a place in a queue.
+    CALLS_MAX: usize = 8192, "calls";
+    /// Most cursors, watches, snapshots and exports of one session: a client that forgets to release them is told.
+    HANDLES_MAX: usize = 1024, "handles";
+    /// Size at which a page of the call protocol ends, so that a client holds little and the next call is not held up. A
+    /// page has at least one row, however large.
+    PAGE_BYTES_MAX: usize = 1 << 20, "bytes";
+    /// Most rows of one page.
+    PAGE_ROWS_MAX: usize = 65_536, "rows";
+    /// Most commits among which the call of a client is looked for that had lost its connection: a second or two of reading.
+    TOKEN_COMMITS_MAX: u64 = 1_000_000, "commits";
 }

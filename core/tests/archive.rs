@@ -1,5 +1,7 @@
 //! Archives: what was exported comes back whole, whatever goes on meanwhile, and half of one never becomes a database.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use koru_delta::{Database, ErrorCode, Maintenance, Options, Result, storage::FileName};
 use serde_json::json;
 use std::{collections::BTreeMap, path::Path};

@@ -184,3 +184,29 @@ fn closing_with_a_transaction_under_way_on_the_same_thread_changes_nothing() {
     assert_eq!(db.collection("users").get("ada").unwrap_err().code(), ErrorCode::Closed);
     std::fs::remove_dir_all(&path).unwrap();
 }
+
+/// A lie would be to let in everyone: 2,000 documents of 3 KiB pass twice through what a cache of 1 MiB may hold.
+#[test]
+fn documents_that_are_read_once_do_not_push_out_one_that_is_in_use() {
+    let db = Options::new().maintenance(Maintenance::Inline).cache_bytes(1 << 20).open_memory().unwrap();
+    let texts = db.collection("texts");
+    let keys: Vec<String> = (0..4_000).map(|n| format!("t{n}")).collect();
+    let text = "x".repeat(1_000);
+    for chunk in keys.chunks(500) {
+        texts.put_many(chunk.iter().map(|key| (key, &text))).unwrap();
+    }
+    db.checkpoint().unwrap();
+    let hits_of = |key: &str| {
+        let before = db.stats().cache_hits;
+        texts.get(key).unwrap().unwrap();
+        db.stats().cache_hits - before
+    };
+    let (first, others) = keys.split_at(2_000);
+    let scanned: u64 = first.iter().map(|key| hits_of(key)).sum();
+    assert_eq!(scanned, 0, "nothing was cached");
+    assert!((0..3).map(|_| hits_of("t7")).sum::<u64>() > 0, "it was read again and again");
+    others.iter().for_each(|key| _ = hits_of(key));
+    assert_eq!(hits_of("t7"), 1, "it was pushed out");
+    let stats = db.stats();
+    assert!(stats.document_cache_bytes + stats.block_cache_bytes <= 1 << 20, "{stats:?}");
+}

@@ -1,11 +1,12 @@
 //! Checks of single promises that a random workload seldom or never comes upon. Each says what did not hold, so that it is
 //! a test of the engine, and with a seeded bug a test of itself.
 
-use crate::campaign;
+use crate::campaign::{self, Campaign};
 use crate::compare::asked;
 use crate::damage::Specimen;
 use crate::disk::{Call, SimDisk};
 use crate::host::SimHost;
+use crate::simulate::Comparing;
 use koru_delta::storage::{FileName, Storage};
 use koru_delta::{Database, ErrorCode, Maintenance, Options, Result};
 use std::sync::Arc;
@@ -88,7 +89,7 @@ pub fn damage_is_noticed(specimen: &Specimen, step: usize) -> Check {
 ///
 /// # Errors
 /// The first seed that did not, and what it broke.
-pub fn crashes_keep_every_promise(crashes: u64) -> Check {
-    let ended = campaign::run(1, crashes, 2, |_| ());
+pub fn crashes_keep_every_promise(crashes: u64, comparing: Comparing) -> Check {
+    let ended = campaign::run(&Campaign { first: 1, crashes, threads: 2, comparing }, |_| ());
     ended.map(drop).map_err(|failure| format!("seed {}: {}", failure.seed, failure.violation))
 }

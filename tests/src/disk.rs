@@ -71,6 +71,7 @@ struct Disk {
     capacity: u64,
     short_reads: f64,
     preallocation: bool,
+    failed_syncs: u64,
 }
 
 /// A fault that waits for its call.
@@ -124,6 +125,7 @@ impl SimDisk {
             capacity: CAPACITY_DEFAULT,
             short_reads: 0.0,
             preallocation: false,
+            failed_syncs: 0,
         })
     }
 
@@ -215,6 +217,11 @@ impl SimDisk {
     /// How many syncs were called.
     pub fn syncs(&self) -> u64 {
         self.calls(Call::Sync)
+    }
+
+    /// How many syncs a fault made fail, those before a crash included.
+    pub fn failed_syncs(&self) -> u64 {
+        self.disk().failed_syncs
     }
 
     /// How many calls were made that [`SimDisk::crash_at_call`] counts.
@@ -529,6 +536,7 @@ impl Storage for SimDisk {
     fn sync(&self, name: FileName) -> Result<()> {
         let (mut disk, failure) = self.begin(Call::Sync)?;
         if failure.is_some() && !disk.stopped {
+            disk.failed_syncs += 1;
             disk.file(name)?.fail_sync();
             return failure.map_or(Ok(()), Err);
         }

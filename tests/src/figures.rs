@@ -57,7 +57,7 @@ figures! {
     /// Merges of index tables.
     merges,
     /// Log segments begun behind the first.
-    rotations,
+    segments_begun,
     /// Clean closings that were opened again.
     clean_closings,
     /// Transactions that were rolled back.
@@ -76,12 +76,16 @@ figures! {
     full_disks,
     /// Input/output errors after which the database went on.
     errors_survived,
+    /// Syncs that a fault of the disk made fail.
+    failed_syncs,
     /// Failed writes and syncs after which it took no more writes until it was opened again.
     poisoned,
     /// Openings after that without a crash between.
     reopened_poisoned,
     /// Openings that an input/output error stopped.
     errors_in_opening,
-    /// Comparisons of everything with the model.
+    /// Comparisons with the model.
     comparisons,
+    /// Those that asked everything.
+    comparisons_of_everything,
 }

@@ -30,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "frame", run: frame, seeds: frame_seeds },
     Target { name: "table", run: table, seeds: table_seeds },
     Target { name: "open", run: open, seeds: open_seeds },
+    Target { name: "protocol", run: protocol, seeds: protocol_seeds },
 ];
 
 /// A value: what is accepted has one form, takes memory in proportion, and differs from others by changes that apply.
@@ -111,6 +112,11 @@ pub fn open_files(files: fuzzing::Files) {
             let _ = read_everything(&db);
         }
     }
+}
+
+/// Batches of calls, each with its length in two bytes in front: whatever is asked for, the database stays sound.
+pub fn protocol(data: &[u8]) {
+    assert!(matches!(fuzzing::submit_batches(data, FixedHost), Ok(true)), "calls have damaged the database");
 }
 
 /// Rows that one reading goes over: no input is so large that this hides something.
@@ -333,4 +339,70 @@ fn table_seeds() -> Vec<(String, Vec<u8>)> {
         }
     }
     seeds
+}
+
+/// A batch of calls, with its length in front.
+fn batch(calls: &[(u8, Vec<Value>)]) -> Vec<u8> {
+    let mut batch = Vec::new();
+    for ((operation, arguments), call) in calls.iter().zip(1_u32..) {
+        let arguments = Value::Array(arguments.clone());
+        // The arguments stand there without what makes them an array: one byte, for fewer than 16.
+        let body = fuzzing::encode_value(&arguments).unwrap_or_default().split_off(1);
+        batch.extend((body.len() as u32 + 5).to_le_bytes());
+        batch.extend(call.to_le_bytes());
+        batch.push(*operation);
+        batch.extend(body);
+    }
+    [&(batch.len() as u16).to_le_bytes(), &batch[..]].concat()
+}
+
+fn protocol_seeds() -> Vec<(String, Vec<u8>)> {
+    let (none, c) = (|| Value::Null, || Value::from("c"));
+    let put = |key: &str| (3, vec![c(), key.into(), none(), none(), none(), 1.into()]);
+    let writes = batch(&[
+        put("a"),
+        put("b"),
+        (4, vec![c(), "a".into(), none(), none()]),
+        (5, vec![c(), none(), "d".into(), 1.into(), "e".into(), "two".into()]),
+        (
+            6,
+            vec![
+                none(),
+                [[c(), "b".into(), none()]].into(),
+                Value::Array(vec![]),
+                c(),
+                "f".into(),
+                none(),
+                none(),
+                false.into(),
+            ],
+        ),
+        (16, vec!["t".into(), none(), none()]),
+        (19, vec![c(), none(), Value::Map([("tag", "t")].into()), none()]),
+    ]);
+    let reads = batch(&[
+        (1, vec![c(), "a".into(), none()]),
+        (2, vec![c(), ["a", "b"].into(), none()]),
+        (7, vec![c(), Value::Map([("prefix", "a")].into()), none(), none(), 1.into(), true.into()]),
+        (8, vec![c(), "a".into(), none(), 1.into(), true.into()]),
+        (9, vec![1.into()]),
+        (10, vec![none(), none(), none(), 5.into()]),
+        (22, vec![none()]),
+        (25, vec![]),
+    ]);
+    let handles = batch(&[
+        (11, vec![none(), "".into(), 0.into()]),
+        (14, vec![none()]),
+        (30, vec![]),
+        (12, vec![1.into(), 2.into()]),
+        (31, vec![3.into(), "root".into(), 0.into(), 100.into()]),
+        (13, vec![2.into()]),
+        (32, vec![4.into()]),
+    ]);
+    let seed = |name: &str, batches: &[&[u8]]| (name.to_owned(), batches.concat());
+    vec![
+        seed("writes", &[&writes, &writes]),
+        seed("reads", &[&writes, &reads]),
+        seed("handles", &[&writes, &handles, &writes, &reads]),
+    ]
 }

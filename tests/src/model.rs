@@ -279,20 +279,12 @@ impl Model {
         let value = |seen: &Option<Seen<'_>>| seen.and_then(|seen| seen.change.value.clone());
         both.filter(|((collection, _), (a, b))| !collection.starts_with('$') && value(a) != value(b)).collect()
     }
+}
 
-    /// The documents of a range of a collection that a view shows, in key order.
-    pub fn scan(&self, view: &View, collection: &str, range: &KeyRange) -> Vec<(&str, Seen<'_>)> {
-        let (lower, upper) = (range.lower.as_ref().map(String::as_str), range.upper.as_ref().map(String::as_str));
-        let wanted = |key: &str| key.starts_with(&*range.prefix) && RangeBounds::<str>::contains(&(lower, upper), key);
-        let live = self.live(view).into_iter();
-        live.filter(|((name, key), _)| *name == collection && wanted(key)).map(|((_, key), seen)| (key, seen)).collect()
-    }
-
-    /// The names of the collections that have documents in a view, in order.
-    pub fn collections(&self, view: &View) -> Vec<String> {
-        let names: BTreeSet<_> = self.live(view).into_keys().map(|(collection, _)| collection.to_owned()).collect();
-        names.into_iter().filter(|name| !name.starts_with('$')).collect()
-    }
+/// Whether a range has a key.
+pub fn in_range(range: &KeyRange, key: &str) -> bool {
+    let (lower, upper) = (range.lower.as_ref().map(String::as_str), range.upper.as_ref().map(String::as_str));
+    key.starts_with(&*range.prefix) && RangeBounds::<str>::contains(&(lower, upper), key)
 }
 
 fn sorted(mut changes: Vec<Change>) -> Vec<Change> {

@@ -5,6 +5,7 @@
 use koru_delta::bug::{self, Bug};
 use koru_tests::checks::{self, Check};
 use koru_tests::damage::Specimen;
+use koru_tests::simulate::Comparing;
 
 /// Crashes after which a bug counts as not noticed by the simulator. Most are noticed within a hundred.
 const CRASHES_MAX: u64 = 20_000;
@@ -14,7 +15,9 @@ const CRASHES_MAX: u64 = 20_000;
 fn every_seeded_bug_is_noticed() {
     let closed = Specimen::make(24 << 10, true).unwrap();
     let damage = || checks::damage_is_noticed(&closed, 23);
-    let crashes = || checks::crashes_keep_every_promise(CRASHES_MAX);
+    let crashes = || checks::crashes_keep_every_promise(CRASHES_MAX, Comparing::Everything);
+    // As a campaign compares.
+    let sampled = || checks::crashes_keep_every_promise(CRASHES_MAX, Comparing::Sampled);
     let commits = checks::a_strict_commit_is_one_write_and_one_sync;
     let splice = checks::a_log_spliced_from_two_histories_is_refused;
 
@@ -22,16 +25,18 @@ fn every_seeded_bug_is_noticed() {
     for (name, check) in [("commits", &commits as &dyn Fn() -> Check), ("splice", &splice), ("damage", &damage)] {
         assert_eq!(check(), Ok(()), "{name}");
     }
-    assert_eq!(checks::crashes_keep_every_promise(500), Ok(()));
+    for comparing in [Comparing::Everything, Comparing::Sampled] {
+        assert_eq!(checks::crashes_keep_every_promise(500, comparing), Ok(()), "{comparing:?}");
+    }
 
     assert!(Bug::ALL.len() >= 20);
     let mut missed = Vec::new();
     for &bug in Bug::ALL {
         let checks: &[&dyn Fn() -> Check] = match bug {
-            Bug::SkipSync | Bug::AcknowledgeBeforeSync => &[&commits, &crashes],
+            Bug::SkipSync | Bug::AcknowledgeBeforeSync => &[&commits, &crashes, &sampled],
             Bug::SkipChainCheck => &[&splice],
             Bug::IgnoreRecordChecksum | Bug::IgnoreBlockChecksum | Bug::TruncateOnCorruption => &[&damage],
-            _ => &[&crashes],
+            _ => &[&crashes, &sampled],
         };
         for check in checks {
             let began = std::time::Instant::now();

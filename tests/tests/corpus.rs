@@ -55,6 +55,11 @@ fn frames_are_read_or_refused() {
 }
 
 #[test]
+fn calls_are_answered_or_refused() {
+    replay("protocol", 5_000);
+}
+
+#[test]
 fn tables_are_read_or_refused() {
     replay("table", 50_000);
 }

@@ -92,6 +92,7 @@ fn bench(args: &[&str]) -> Result<()> {
 }
 
 fn simulate(args: &[&str]) -> Result<()> {
-    eprintln!("building the simulator in release: about a minute the first time");
-    run(cargo().args(["run", "--release", "--package", "koru-tests", "--bin", "simulate", "--"]).args(args))
+    eprintln!("building the simulator, optimised and with its checks: about a minute the first time");
+    let build = ["run", "--profile", "simulate", "--package", "koru-tests", "--bin", "simulate", "--"];
+    run(cargo().args(build).args(args))
 }

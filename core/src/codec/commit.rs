@@ -332,6 +332,7 @@ fn read(input: &[u8], database_actor: ActorId) -> Option<Header<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::String;
     use proptest::{collection::vec, option, prelude::*};
 
     const OWN: ActorId = ActorId([7; 16]);

@@ -25,9 +25,12 @@
 
 mod decode;
 mod encode;
+mod walk;
+pub(crate) mod write;
 
 pub(crate) use decode::decode;
 pub(crate) use encode::encode;
+pub(crate) use walk::{Item, Values, Walked};
 
 use crate::{error::Result, value::Value};
 use alloc::vec::Vec;

@@ -4,9 +4,8 @@ use super::{Changes, Database, History, Scan, Snapshot, SnapshotCollection, Watc
 use crate::{
     Result, VersionId,
     engine::{
-        Draft, DraftChange, Encoded, KeyRange, Order, Scope, check_count, check_key, check_own_collection,
+        Draft, DraftChange, Encoded, KeyRange, Order, Puts, Scope, check_key, check_own_collection,
         model::{CommitInfo, Document, DocumentVersion, Expected, Moment, Version},
-        sort_changes,
     },
     history::diff,
 };
@@ -101,17 +100,11 @@ impl Collection {
         documents: impl IntoIterator<Item = (K, T)>,
     ) -> Result<Option<VersionId>> {
         check_own_collection(&self.name)?;
-        let (mut changes, mut buffer) = (Vec::new(), Vec::with_capacity(1024));
+        let mut puts = Puts::new(self.name.clone());
         for (key, value) in documents {
-            let key = key.as_ref();
-            check_key(key)?;
-            check_count(changes.len() + 1)?;
-            let value = Encoded::with_buffer(&value, &mut buffer);
-            let value = value.map_err(|e| e.context(&format!("{}/{key}", self.name)))?;
-            changes.push(DraftChange::new(self.name.clone(), key, Some(value)));
+            puts.add(key.as_ref(), &value)?;
         }
-        sort_changes(&mut changes);
-        self.database.0.commit(Draft { changes, ..Draft::default() })
+        self.database.0.commit(Draft { changes: puts.finish(), ..Draft::default() })
     }
 
     /// The document as it is now; `None` if it was never written, is deleted or has expired.

@@ -2,44 +2,76 @@
 
 use crate::{Error, Result};
 use std::{
-    sync::{Condvar, Mutex, PoisonError},
+    hint,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, ThreadId},
 };
 
+/// Looks at a taken gate before a writer goes to sleep. A commit passes in a few microseconds, and to sleep and be woken
+/// takes longer than that.
+const LOOKS: usize = 64;
+/// Pauses of the processor between two looks.
+const PAUSES: usize = 16;
+
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
-    holder: Mutex<Option<ThreadId>>,
+    state: Mutex<State>,
     free: Condvar,
 }
 
+#[derive(Debug, Default)]
+struct State {
+    holder: Option<ThreadId>,
+    /// Writers that sleep: to wake nobody costs a call of the system too.
+    asleep: usize,
+}
+
 impl Gate {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits for the turn and takes it.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` if this thread holds it already, for it would wait for ever.
     pub(crate) fn take(&self) -> Result<()> {
         let own = thread::current().id();
-        let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(thread) = *holder {
+        let mut state = self.lock();
+        let mut looks = 0;
+        while let Some(thread) = state.holder {
             if thread == own {
                 return Err(held_by_this_thread());
             }
-            holder = self.free.wait(holder).unwrap_or_else(PoisonError::into_inner);
+            if looks < LOOKS {
+                looks += 1;
+                drop(state);
+                (0..PAUSES).for_each(|_| hint::spin_loop());
+                state = self.lock();
+            } else {
+                state.asleep += 1;
+                state = self.free.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.asleep -= 1;
+            }
         }
-        *holder = Some(own);
+        state.holder = Some(own);
         Ok(())
     }
 
     /// Fails if this thread holds the turn.
     pub(crate) fn check(&self) -> Result<()> {
-        let holder = *self.holder.lock().unwrap_or_else(PoisonError::into_inner);
-        if holder == Some(thread::current().id()) { Err(held_by_this_thread()) } else { Ok(()) }
+        if self.lock().holder == Some(thread::current().id()) { Err(held_by_this_thread()) } else { Ok(()) }
     }
 
     /// Gives the turn up.
     pub(crate) fn give(&self) {
-        *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.free.notify_one();
+        let mut state = self.lock();
+        state.holder = None;
+        let asleep = state.asleep;
+        drop(state);
+        if asleep > 0 {
+            self.free.notify_one();
+        }
     }
 
     /// Takes the turn until the guard is dropped.

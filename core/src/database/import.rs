@@ -129,7 +129,7 @@ impl Import {
         let mut parents = Vec::with_capacity(changes.len());
         let mut kept = Vec::with_capacity(changes.len());
         for change in changes {
-            let place = (change.collection.clone(), change.key.clone());
+            let place = (change.collection.clone(), change.key().to_owned());
             let last = match self.last.get(&place) {
                 Some(last) => *last,
                 None => ready(inner.engine.newest_by(&place.0, &place.1, self.actor))?,
@@ -141,8 +141,9 @@ impl Import {
             parents.push(last.map(|last| last.version).into_iter().collect());
             kept.push(change);
         }
-        let places: Vec<_> = kept.iter().map(|c| (c.collection.clone(), c.key.clone(), c.value.is_none())).collect();
-        let documents: Vec<_> = kept.iter().map(|c| c.name.clone()).collect();
+        let places: Vec<_> =
+            kept.iter().map(|c| (c.collection.clone(), c.key().to_owned(), c.value.is_none())).collect();
+        let documents: Vec<_> = kept.iter().map(|c| c.name().to_vec()).collect();
         let origin = Origin::Import { actor: self.actor, timestamp: Timestamp::from_millis(time_ms), parents };
         // Before the commit is laid out: from then on it cannot fail by halves.
         ready(inner.engine.mark_conflicts(&documents))?;

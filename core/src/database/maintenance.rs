@@ -102,7 +102,7 @@ impl Inner {
         ready(self.engine.finish_checkpoint())?;
         {
             let _gate = self.gate.acquire()?;
-            let _flush = self.flusher.acquire();
+            let _flush = self.flush_turn();
             ready(self.engine.begin_checkpoint())?;
         }
         self.watchers.notify();
@@ -148,7 +148,7 @@ impl Inner {
         }
         let _turn = self.maintenance.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let _gate = self.gate.acquire()?;
-        let _flush = self.flusher.acquire();
+        let _flush = self.flush_turn();
         let result = ready(self.engine.close());
         self.watchers.notify();
         result

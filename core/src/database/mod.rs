@@ -27,8 +27,9 @@ pub use watch::{Watch, WatchOptions};
 use crate::{
     Error, ErrorCode, Result, VersionId,
     engine::{
-        Direction, Draft, Engine, Info, Lineage, Scope, Stats, Tag, VerifyReport,
+        Appended, Direction, Draft, Engine, Info, Lineage, Scope, Scouted, Stats, Tag, VerifyReport,
         model::{Commit, CommitInfo, DocumentVersion, Moment},
+        tag_exists,
     },
     storage::Storage,
 };
@@ -167,15 +168,12 @@ impl Database {
     /// # Errors
     /// `ALREADY_EXISTS` if the tag exists, `NOT_FOUND` for a moment before the first commit.
     pub fn tag(&self, name: &str, moment: impl Into<Moment>) -> Result<Tag> {
-        let _turn = self.0.gate.acquire()?;
-        let draft = ready(self.0.engine.draft_tag(name, &moment.into(), CommitInfo::default()))?;
-        let appended = self.0.append(draft).map_err(|e| match e.code() {
-            ErrorCode::Conflict => Error::new(ErrorCode::AlreadyExists, format!("the tag {name:?} exists already")),
-            _ => e,
-        })?;
-        drop(_turn);
+        let turn = self.0.gate.acquire()?;
+        let (draft, tag) = ready(self.0.engine.draft_tag(name, &moment.into(), CommitInfo::default()))?;
+        let appended = self.0.append(draft).map_err(|e| tag_exists(name, e))?;
+        drop(turn);
         self.0.settle(appended)?;
-        ready(self.0.engine.tag(name))
+        Ok(tag)
     }
 
     /// Removes a tag. What it marked stays as it is.
@@ -268,7 +266,7 @@ impl Database {
     /// database's own collections, such as a tag, is passed over.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for a token of another database.
+    /// `INVALID_ARGUMENT` for a token of another database; that and `LIMIT_EXCEEDED` for a collection that cannot be.
     pub fn watch(&self, options: WatchOptions) -> Result<Watch> {
         Watch::new(self, options)
     }
@@ -349,8 +347,13 @@ impl Database {
 
 impl Inner {
     /// Looks up what a draft replaces and lays it out; the caller holds the gate. `None` if there was nothing to write.
-    fn append(&self, draft: Draft) -> Result<Option<crate::engine::Appended>> {
-        let prepared = ready(self.engine.prepare(draft))?;
+    fn append(&self, draft: Draft) -> Result<Option<Appended>> {
+        self.append_scouted(draft, None)
+    }
+
+    /// As [`Inner::append`], where the caller has looked up a part of it before it had the gate.
+    fn append_scouted(&self, draft: Draft, scouted: Option<Scouted>) -> Result<Option<Appended>> {
+        let prepared = ready(self.engine.prepare(draft, scouted))?;
         if prepared.is_empty() {
             return Ok(None);
         }
@@ -360,9 +363,13 @@ impl Inner {
     /// Makes one commit: waits for its turn, and until it is published.
     fn commit(&self, draft: Draft) -> Result<Option<VersionId>> {
         self.relieve()?;
+        self.engine.check_writable()?;
+        draft.check()?;
+        // A read that fails is tried again by `append`, which says so.
+        let scouted = ready(self.engine.scout(&draft)).ok();
         let appended = {
             let _turn = self.gate.acquire()?;
-            self.append(draft)?
+            self.append_scouted(draft, scouted)?
         };
         self.settle(appended)
     }

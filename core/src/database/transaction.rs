@@ -48,7 +48,7 @@ impl Transaction {
 
     fn set(&mut self, change: DraftChange) -> Result<()> {
         self.check()?;
-        let place = (change.collection.clone(), change.key.clone());
+        let place = (change.collection.clone(), change.key().to_owned());
         crate::engine::check_count(self.changes.len() + 1)?;
         // A condition of an earlier change of the same document is about what was there before the transaction.
         let expected = self.changes.get(&place).map(|earlier| earlier.expected);
@@ -132,7 +132,7 @@ impl Transaction {
         let now_ms = engine.now_ms();
         let mut added: Vec<&str> = (self.changes.values())
             .filter(|c| *c.collection == *collection && c.value.is_some() && c.expires_at.is_none_or(|at| at > now_ms))
-            .map(|c| c.key.as_str())
+            .map(|c| c.key())
             .filter(|key| range.contains(key))
             .collect();
         // The next one to merge in stands last.

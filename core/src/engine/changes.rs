@@ -36,8 +36,7 @@ impl<S: AsyncStorage> Engine<S> {
             Scope::Document(collection, key) => {
                 let before = self.get_in(&now, collection, key).await?;
                 let after = self.get_in(&then, collection, key).await?;
-                let encoded = |document: &Option<Document>| document.as_ref().map(|d| d.0.encoded.clone());
-                if encoded(&before) != encoded(&after) {
+                if before.as_ref().map(Document::encoded) != after.as_ref().map(Document::encoded) {
                     changes.push(change(&now, collection.into(), key.into(), after.as_ref()));
                 }
             }
@@ -63,7 +62,7 @@ impl<S: AsyncStorage> Engine<S> {
 }
 
 fn change(now: &View, collection: String, key: String, wanted: Option<&Document>) -> DraftChange {
-    let value = wanted.map(|document| Encoded::from_canonical(document.0.encoded.clone()));
+    let value = wanted.map(|document| Encoded::from_canonical(document.to_encoded().into()));
     // An expiry that has passed since would hide what was just restored.
     let expires_at = wanted.and_then(Document::expires_at).filter(|&at| at > now.clock_ms);
     DraftChange { expires_at, ..DraftChange::new(collection.into(), key, value) }

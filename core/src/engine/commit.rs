@@ -7,8 +7,8 @@ use super::{
     Draft, Engine, Origin, Writer,
     draft::DraftChange,
     key::{self, Entry},
-    model::{DocumentInner, Expected},
-    state::{VersionVector, View, is_expired, read_entry},
+    model::{Expected, Head},
+    state::{At, Found, VersionVector, View, is_expired, read_entry},
 };
 use crate::{
     bug::{self, Bug},
@@ -19,13 +19,16 @@ use crate::{
     index::{
         filter::filter_hash,
         memtable::{MemEntry, Memtable},
+        payload::Payload,
+        short::Key,
+        table::Table,
     },
     limits,
     log::{Location, Position, root::ActorState, writer::Placed},
     storage::AsyncStorage,
 };
 use alloc::{format, sync::Arc, vec::Vec};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 
 /// Every so many commits an actor names all actors that it has seen, so that a causal cut is found within as many steps.
 pub(crate) const FULL_DEPENDENCIES_EVERY: u64 = 64;
@@ -44,6 +47,16 @@ impl Prepared {
         self.draft.changes.is_empty()
     }
 }
+
+/// What the tables said of the documents of a draft, see [`Engine::scout`].
+pub(crate) struct Scouted {
+    tables: Arc<[Arc<Table>]>,
+    /// In the order of the changes; `None` for those that were not looked up.
+    found: Vec<Option<InTables>>,
+}
+
+/// The newest version of a document in the tables, if there is one.
+pub(crate) struct InTables(pub(crate) Option<Found>);
 
 /// A commit that was laid out and is to be made durable.
 #[derive(Clone, Copy, Debug)]
@@ -67,15 +80,35 @@ pub(crate) struct Undo {
 impl<S: AsyncStorage> Engine<S> {
     /// Counts the times that something appended was taken back. A draft that was prepared before is stale.
     pub(crate) fn epoch(&self) -> u64 {
-        self.writer.lock().epoch
+        self.epoch.load(Ordering::Acquire)
     }
 
-    /// Checks a draft against the database and looks up what it replaces. Deletions of documents that are not there are
-    /// left out.
+    /// Looks up in the tables what a draft replaces: the part of [`Engine::prepare`] that may have to read, done by a
+    /// writer before its turn. Tables never change, so the answer is good for as long as they are the ones that are asked.
+    pub(crate) async fn scout(&self, draft: &Draft) -> Result<Scouted> {
+        // Nothing expires here, so the clock is not asked: with or without scouting a commit asks it as often.
+        let view = View { state: self.state(), sequence: u64::MAX, at: At::Latest, clock_ms: 0 };
+        let mut found = Vec::with_capacity(draft.changes.len());
+        for change in &draft.changes {
+            // In a memtable it is probably newer than in any table.
+            let recent = view.state.memtables().any(|memtable| memtable.may_contain(change.hash));
+            found.push(match recent || self.cached(change.hash, change.name(), u64::MAX).is_some() {
+                true => None,
+                false => {
+                    let found = self.find_in_tables(&view, change.name(), change.hash, None);
+                    Some(InTables(found.await?))
+                }
+            });
+        }
+        Ok(Scouted { tables: view.state.tables.clone(), found })
+    }
+
+    /// Checks a draft against the database and looks up what it replaces, as far as that was not scouted. Deletions of
+    /// documents that are not there are left out.
     ///
     /// # Errors
     /// `CONFLICT` if a document is not at the version that was expected, `NOT_FOUND` for a cause that is not known.
-    pub(crate) async fn prepare(&self, mut draft: Draft) -> Result<Prepared> {
+    pub(crate) async fn prepare(&self, mut draft: Draft, scouted: Option<Scouted>) -> Result<Prepared> {
         self.check_writable()?;
         let epoch = self.epoch();
         draft.check()?;
@@ -87,16 +120,20 @@ impl<S: AsyncStorage> Engine<S> {
             Origin::Import { parents, .. } => core::mem::take(parents),
             Origin::Own => {
                 let mut parents = Vec::with_capacity(draft.changes.len());
-                let mut present = Vec::with_capacity(draft.changes.len());
-                for change in &draft.changes {
-                    let (replaced, goes_ahead) = self.replaced_by(&view, change).await?;
-                    present.push(goes_ahead);
+                let mut absent = Vec::new();
+                let mut known =
+                    scouted.filter(|s| Arc::ptr_eq(&s.tables, &view.state.tables)).map(|s| s.found.into_iter());
+                for (place, change) in draft.changes.iter().enumerate() {
+                    let known = known.as_mut().and_then(Iterator::next).flatten();
+                    let (replaced, goes_ahead) = self.replaced_by(&view, change, known).await?;
                     if goes_ahead {
                         parents.push(replaced);
+                    } else {
+                        absent.push(place);
                     }
                 }
-                let mut present = present.into_iter();
-                draft.changes.retain(|_| present.next().unwrap_or(true));
+                let mut place = 0..;
+                draft.changes.retain(|_| place.next().is_none_or(|place| absent.binary_search(&place).is_err()));
                 parents
             }
         };
@@ -104,13 +141,18 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// The versions that a change replaces, and whether it has an effect.
-    async fn replaced_by(&self, view: &View, change: &DraftChange) -> Result<(Vec<VersionId>, bool)> {
-        let name = &change.name;
+    async fn replaced_by(
+        &self,
+        view: &View,
+        change: &DraftChange,
+        in_tables: Option<InTables>,
+    ) -> Result<(Vec<VersionId>, bool)> {
+        let name = change.name();
         let (newest, live, conflicted) = match self.cached(change.hash, name, u64::MAX) {
             Some(cached) => {
-                (Some(cached.version()), !is_expired(cached.expires_at(), view.clock_ms), cached.0.conflicted)
+                (Some(cached.version()), !is_expired(cached.expires_at(), view.clock_ms), cached.head().conflicted)
             }
-            None => match self.find_hashed(view, name, change.hash).await? {
+            None => match self.find_knowing(view, name, change.hash, in_tables).await? {
                 None => (None, false, false),
                 Some(found) => {
                     let version = VersionId { actor: self.actor_of(found.actor)?, counter: found.entry.counter };
@@ -131,7 +173,7 @@ impl<S: AsyncStorage> Engine<S> {
                 Expected::Version(version) => format!("version {version} was expected"),
                 _ => "it was expected not to exist".into(),
             };
-            let (collection, key) = (&change.collection, &change.key);
+            let (collection, key) = (&change.collection, change.key());
             return Err(Error::new(
                 ErrorCode::Conflict,
                 format!("{collection}/{key}: {wanted}, and {found}; read it again"),
@@ -163,17 +205,20 @@ impl<S: AsyncStorage> Engine<S> {
         if newest.len() < 2 {
             return Ok(newest);
         }
-        let mut pasts: Vec<VersionVector> = Vec::with_capacity(newest.len());
+        // What a replaced version had seen, the one that replaced it has seen too: its past has nothing to add. The newest
+        // comes first, so that one past nearly always says all, and mostly long before its end.
+        let mut replaced = Vec::new();
         for &version in &newest {
-            pasts.push(self.vector_of(version).await?);
-        }
-        let is_head = |version: &VersionId| {
-            let covers = |(other, past): (&VersionId, &VersionVector)| {
-                other != version && past.get(&version.actor).is_some_and(|&known| version.counter <= known)
+            if replaced.contains(&version) {
+                continue;
+            }
+            let sees = |past: &VersionVector, other: &VersionId| {
+                past.get(&other.actor).is_some_and(|&known| other.counter <= known)
             };
-            !newest.iter().zip(&pasts).any(covers)
-        };
-        Ok(newest.iter().filter(|v| is_head(v)).copied().take(limits::PARENTS_MAX).collect())
+            let past = self.vector_until(version, |past| newest.iter().all(|other| sees(past, other))).await?;
+            replaced.extend(newest.iter().filter(|other| **other != version && sees(&past, other)));
+        }
+        Ok(newest.into_iter().filter(|v| !replaced.contains(v)).take(limits::PARENTS_MAX).collect())
     }
 
     /// Stamps a prepared draft, lays it out behind the log and enters it into the index. Nothing is written yet.
@@ -191,7 +236,7 @@ impl<S: AsyncStorage> Engine<S> {
         self.learn_actor(actor)?;
         let mut guard = self.writer.lock();
         let writer = &mut *guard;
-        if writer.epoch != epoch {
+        if self.epoch() != epoch {
             return Err(Error::new(ErrorCode::Aborted, "an earlier commit could not be written; try again"));
         }
         let header = stamp(writer, &draft, parents, actor, wanted, self.actor, self.host.now_ms())?;
@@ -219,7 +264,8 @@ impl<S: AsyncStorage> Engine<S> {
         } else {
             writer.unnamed.insert(actor);
         }
-        writer.tail_bytes += bytes;
+        self.tail_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.appended.store(placed.sequence, Ordering::Relaxed);
         if after.segment != before.segment {
             let sequence = placed.sequence - 1;
             self.segments.write().push(crate::log::root::SegmentInfo { number: after.segment, sequence });
@@ -227,7 +273,11 @@ impl<S: AsyncStorage> Engine<S> {
 
         let foreign = actor != self.actor;
         let state = self.state();
-        let entered = draft.changes.iter().map(|c| (&c.name, c.value.as_ref().map(|v| v.bytes.clone())));
+        let entered = draft.changes.iter().map(|c| Entered {
+            name: c.name(),
+            hash: c.hash,
+            payload: c.value.as_ref().map(|v| v.bytes.clone()),
+        });
         enter(&state.active, &header, &id, placed, foreign, entered);
         self.refresh_cache(&header, placed, foreign, &draft);
         let appended =
@@ -245,12 +295,15 @@ impl<S: AsyncStorage> Engine<S> {
             let fresh = || {
                 let value = change.value.as_ref().filter(|_| !foreign)?;
                 let stamp = (header.version, header.timestamp);
-                let encoded = value.bytes.clone();
-                let fresh = DocumentInner::new(&change.name, placed.sequence, stamp, change.expires_at, encoded);
-                // What it takes the place of was cached because it is in use.
-                Some(Arc::new(DocumentInner { used: AtomicBool::new(true), ..fresh }))
+                let head = Head::new(change.name(), placed.sequence, stamp, change.expires_at);
+                Some(head.sharing(&value.bytes))
             };
-            self.documents.change(change.hash, placed.sequence, |document| *document.name == *change.name, fresh);
+            self.documents.change(
+                change.hash,
+                placed.sequence,
+                |document| *document.head().name == *change.name(),
+                fresh,
+            );
         }
     }
 
@@ -265,11 +318,14 @@ impl<S: AsyncStorage> Engine<S> {
                 continue;
             }
             let key = key::version(name, found.timestamp, found.actor);
-            let entry = Entry { conflicted: true, ..found.entry };
+            let mut value = Vec::new();
+            Entry { conflicted: true, ..found.entry }.encode(&mut value);
             // Under the sequence of the next commit: readers of now see the same version with or without the mark.
             let sequence = self.end_of_log().sequence;
-            view.state.active.insert(key, MemEntry { sequence, value: entry.encode(), payload: found.payload });
-            self.documents.change(filter_hash(name), sequence, |document| *document.name == **name, || None);
+            let (entry, hash) =
+                (MemEntry { sequence, value: (&*value).into(), payload: found.payload }, filter_hash(name));
+            view.state.active.insert([((&*key).into(), entry, Some(hash))]);
+            self.documents.change(hash, sequence, |document| *document.head().name == **name, || None);
         }
         Ok(())
     }
@@ -308,7 +364,7 @@ fn stamp<'d>(
     let changes = (draft.changes.iter().zip(parents))
         .map(|(change, parents)| Change {
             collection: (&*change.collection).into(),
-            key: change.key.as_str().into(),
+            key: change.key().into(),
             value_bytes: change.value.as_ref().map(|v| v.bytes.len() as u32),
             hash: Some(change.value.as_ref().map_or(NO_VALUE, |v| v.hash)),
             parents,
@@ -332,41 +388,58 @@ fn stamp<'d>(
     })
 }
 
-/// Enters a commit into a memtable.
-///
-/// `documents` are, in the order of the changes, the prefixes of the documents' keys, and the values that are at hand.
-pub(crate) fn enter(
+/// Entries that are put into a memtable under one lock: readers wait no longer than for these.
+const ENTER_AT_ONCE: usize = 128;
+
+/// A change as it is entered into a memtable: the prefix of the document's keys and its hash, and the value if it is at
+/// hand.
+pub(crate) struct Entered<N> {
+    pub(crate) name: N,
+    pub(crate) hash: u64,
+    pub(crate) payload: Option<Payload>,
+}
+
+/// Enters a commit into a memtable. `documents` are in the order of the changes.
+pub(crate) fn enter<N: AsRef<[u8]>>(
     memtable: &Memtable,
     header: &Header<'_>,
     id: &CommitId,
     placed: Placed,
     foreign: bool,
-    documents: impl Iterator<Item = (impl AsRef<[u8]>, Option<Arc<[u8]>>)>,
+    documents: impl Iterator<Item = Entered<N>>,
 ) {
     let sequence = placed.sequence;
+    let actor = key::short(header.version.actor);
+    let (mut key, mut value) = (Vec::new(), Vec::new());
     let mut offset = placed.records_offset;
-    for (change, (document, payload)) in header.changes.iter().zip(documents) {
+    let mut versions = header.changes.iter().zip(documents).map(|(change, document)| {
         let record = change.value_bytes.map(|bytes| {
             let bytes = bytes + RECORD_OVERHEAD as u32;
             let at = Location { segment: placed.frame.segment, offset, bytes };
             offset += u64::from(bytes);
             at
         });
-        let key = key::version(document.as_ref(), header.timestamp, key::short(header.version.actor));
         let counter = header.version.counter;
-        let entry = Entry { counter, record, expires_at: change.expires_at, conflicted: foreign };
-        memtable.insert(key, MemEntry { sequence, value: entry.encode(), payload });
-        if bug::active(Bug::PartialTransaction) {
-            break;
-        }
+        key::write_version(&mut key, document.name.as_ref(), header.timestamp, actor);
+        Entry { counter, record, expires_at: change.expires_at, conflicted: foreign }.encode(&mut value);
+        let entry = MemEntry { sequence, value: (&*value).into(), payload: document.payload };
+        (Key::from(&*key), entry, Some(document.hash))
+    });
+    let mut left = if bug::active(Bug::PartialTransaction) { 1 } else { header.changes.len() };
+    while left > 0 {
+        let next = left.min(ENTER_AT_ONCE);
+        memtable.insert(versions.by_ref().take(next));
+        left -= next;
     }
-    let bare = |value| MemEntry { sequence, value, payload: None };
-    memtable.insert(key::commit(header.version), bare(key::frame_value(placed.frame)));
-    memtable.insert(key::commit_id(id, placed.frame), bare(Vec::new().into_boxed_slice()));
-    for cause in &header.causes {
-        let key = key::effect(&cause.collection, &cause.key, cause.version, header.version);
-        memtable.insert(key, bare(Vec::new().into_boxed_slice()));
-    }
+    let bare = |key: Vec<u8>, value: &[u8]| {
+        (Key::from(&*key), MemEntry { sequence, value: value.into(), payload: None }, None)
+    };
+    let effects = header
+        .causes
+        .iter()
+        .map(|cause| bare(key::effect(&cause.collection, &cause.key, cause.version, header.version), &[]));
+    let commit = bare(key::commit(header.version), &key::frame_value(placed.frame));
+    memtable.insert([commit, bare(key::commit_id(id, placed.frame), &[])].into_iter().chain(effects));
 }
 
 /// The documents that a commit changes, by the prefix of their keys.

@@ -14,35 +14,93 @@ use crate::{
     },
     error::{Error, Result},
     id::{ActorId, VersionId},
-    index::filter::filter_hash,
+    index::{filter::filter_hash, payload::Payload, short::Key},
     limits,
 };
-use alloc::{format, string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
+use core::ops::Range;
 use serde::Serialize;
 
 /// An encoded value and its hash.
 #[derive(Clone, Debug)]
 pub(crate) struct Encoded {
-    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) bytes: Payload,
     pub(crate) hash: Hash,
 }
 
 impl Encoded {
     pub(crate) fn new<T: Serialize + ?Sized>(value: &T) -> Result<Encoded> {
-        Encoded::with_buffer(value, &mut Vec::with_capacity(256))
-    }
-
-    /// As [`Encoded::new`], with a buffer that is used again for the next value.
-    pub(crate) fn with_buffer<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> Result<Encoded> {
-        buffer.clear();
-        codec::value::encode(value, buffer)?;
-        Ok(Encoded::from_canonical(buffer.as_slice().into()))
+        let mut buffer = Vec::with_capacity(256);
+        codec::value::encode(value, &mut buffer)?;
+        Ok(Encoded::from_canonical(Arc::<[u8]>::from(buffer).into()))
     }
 
     /// Of bytes that are known to be a canonical encoding.
-    pub(crate) fn from_canonical(bytes: Arc<[u8]>) -> Encoded {
+    pub(crate) fn from_canonical(bytes: Payload) -> Encoded {
         let hash = *blake3::hash(&bytes).as_bytes();
         Encoded { bytes, hash }
+    }
+}
+
+/// Puts of many documents of one collection, whose values share one buffer.
+pub(crate) struct Puts {
+    collection: Arc<str>,
+    /// With the place of each value in the buffer, which is at most as long as a commit and one value.
+    names: Vec<(Name, Range<u32>)>,
+    buffer: Vec<u8>,
+}
+
+impl Puts {
+    pub(crate) fn new(collection: Arc<str>) -> Puts {
+        Puts { collection, names: Vec::new(), buffer: Vec::new() }
+    }
+
+    /// Adds one. Fails as soon as it is clear that they do not fit into a commit.
+    pub(crate) fn add<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
+        check_key(key)?;
+        check_count(self.names.len() + 1)?;
+        let start = self.buffer.len() as u32;
+        codec::value::encode(value, &mut self.buffer).map_err(|e| e.context(&format!("{}/{key}", self.collection)))?;
+        if self.buffer.len() > limits::COMMIT_BYTES_MAX {
+            let max = limits::COMMIT_BYTES_MAX;
+            return Err(Error::limit(format!(
+                "more than {max} bytes of values do not fit into one commit: make several"
+            )));
+        }
+        self.names.push((Name::new(&self.collection, key), start..self.buffer.len() as u32));
+        Ok(())
+    }
+
+    /// The changes, sorted; of equal keys the last one.
+    pub(crate) fn finish(mut self) -> Vec<DraftChange> {
+        let order = |a: &(Name, Range<u32>), b: &(Name, Range<u32>)| {
+            // Of equal names the last one comes first, and is the one that is kept.
+            a.0.bytes.cmp(&b.0.bytes).then(b.1.start.cmp(&a.1.start))
+        };
+        self.names.sort_unstable_by(order);
+        self.names.dedup_by(|later, first| later.0.bytes == first.0.bytes);
+        let buffer: Arc<[u8]> = self.buffer.into();
+        let changes = self.names.into_iter().map(|(name, range)| {
+            let value = Encoded::from_canonical(Payload::part(&buffer, range));
+            DraftChange::named(self.collection.clone(), name, Some(value))
+        });
+        changes.collect()
+    }
+}
+
+/// What a document is called in the index.
+#[derive(Clone, Debug)]
+pub(crate) struct Name {
+    /// The prefix of the document's keys in the index.
+    pub(crate) bytes: Key,
+    /// The document's key, where it does not stand in `bytes` as it is.
+    odd_key: Option<Box<str>>,
+}
+
+impl Name {
+    fn new(collection: &str, key: &str) -> Name {
+        let bytes = key::with_document(collection, key, |name| Key::from(name));
+        Name { bytes, odd_key: key.contains('\0').then(|| key.into()) }
     }
 }
 
@@ -50,10 +108,8 @@ impl Encoded {
 #[derive(Clone, Debug)]
 pub(crate) struct DraftChange {
     pub(crate) collection: Arc<str>,
-    pub(crate) key: String,
-    /// The prefix of the document's keys in the index.
-    pub(crate) name: Vec<u8>,
-    /// The hash of `name`, by which the cache and the tables' filters know it.
+    pub(crate) name: Name,
+    /// The hash of the name, by which the cache and the tables' filters know it.
     pub(crate) hash: u64,
     /// `None` deletes.
     pub(crate) value: Option<Encoded>,
@@ -63,24 +119,40 @@ pub(crate) struct DraftChange {
 
 impl DraftChange {
     /// A change of a document that may be in any state.
-    pub(crate) fn new(collection: Arc<str>, key: impl Into<String>, value: Option<Encoded>) -> DraftChange {
-        let key = key.into();
-        let name = key::document(&collection, &key);
-        let hash = filter_hash(&name);
-        DraftChange { collection, key, name, hash, value, expires_at: None, expected: Expected::Any }
+    pub(crate) fn new(collection: Arc<str>, key: impl AsRef<str>, value: Option<Encoded>) -> DraftChange {
+        let name = Name::new(&collection, key.as_ref());
+        DraftChange::named(collection, name, value)
+    }
+
+    fn named(collection: Arc<str>, name: Name, value: Option<Encoded>) -> DraftChange {
+        let hash = filter_hash(&name.bytes);
+        DraftChange { collection, name, hash, value, expires_at: None, expected: Expected::Any }
+    }
+
+    /// The prefix of the document's keys in the index.
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.name.bytes
+    }
+
+    /// The document's key.
+    pub(crate) fn key(&self) -> &str {
+        match &self.name.odd_key {
+            Some(key) => key,
+            None => key::plain_key(&self.name.bytes, &self.collection),
+        }
     }
 }
 
 /// Sorts changes, and of each document keeps the last one.
 pub(crate) fn sort_changes(changes: &mut Vec<DraftChange>) {
     // The order of the names is that of collection and key.
-    if changes.is_sorted_by(|a, b| a.name < b.name) {
+    if changes.is_sorted_by(|a, b| a.name() < b.name()) {
         return;
     }
     // The last of equal documents comes first after this, and is the one that is kept.
     changes.reverse();
-    changes.sort_by(|a, b| a.name.cmp(&b.name));
-    changes.dedup_by(|later, first| later.name == first.name);
+    changes.sort_by(|a, b| a.name().cmp(b.name()));
+    changes.dedup_by(|later, first| later.name() == first.name());
 }
 
 /// Who writes.
@@ -114,7 +186,7 @@ impl Draft {
     pub(crate) fn check(&self) -> Result<()> {
         let mut bytes = 0;
         for change in &self.changes {
-            bytes += change.collection.len() + change.key.len() + 48;
+            bytes += change.collection.len() + change.key().len() + 48;
             bytes += change.value.as_ref().map_or(0, |v| v.bytes.len());
         }
         if self.changes.len() > limits::COMMIT_CHANGES_MAX || bytes > limits::COMMIT_BYTES_MAX {

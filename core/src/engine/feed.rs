@@ -4,12 +4,15 @@
 
 use super::{
     Engine,
-    model::{Commit, Document, DocumentInner},
+    draft::check_collection,
+    model::{Commit, Document, Head},
     read::commit_of,
 };
 use crate::{
     bug::{self, Bug},
+    codec::commit::Token,
     error::{Error, ErrorCode, Result},
+    id::VersionId,
     log::{
         Position,
         recovery::{Follower, Next},
@@ -17,7 +20,7 @@ use crate::{
     },
     storage::{AsyncStorage, FileName, read_full},
 };
-use alloc::{format, string::String, sync::Arc, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 
 /// Which changes a feed hands out. A commit without any of them is passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,9 +62,11 @@ impl<S: AsyncStorage> Engine<S> {
     /// A feed of the commits behind `token`; of those that come from now on for `None`.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for a token beyond the end of the log: it is from another database.
+    /// `INVALID_ARGUMENT` for a token beyond the end of the log, which is from another database, and for the name of a
+    /// collection that cannot be.
     pub(crate) async fn feed(&self, token: Option<u64>, filter: FeedFilter) -> Result<Feed> {
         self.check_open()?;
+        filter.collection.as_deref().map_or(Ok(()), check_collection)?;
         let published = self.published();
         let token = token.unwrap_or(published);
         if token > published {
@@ -124,6 +129,35 @@ impl Feed {
         Ok(None)
     }
 
+    /// Looks for the commit with a token among what is published, at most `commits` of them, and goes behind it.
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED` if there are more.
+    pub(crate) async fn find_token<S: AsyncStorage>(
+        &mut self,
+        engine: &Engine<S>,
+        token: Token,
+        commits: u64,
+    ) -> Result<Option<VersionId>> {
+        let (from, published) = (self.token(), engine.published());
+        if published.saturating_sub(from) > commits {
+            return Err(Error::limit(format!(
+                "{} commits behind {from} are too many to look for a call among: at most {commits}",
+                published - from
+            )));
+        }
+        while self.token() < published {
+            let version = self.step(engine, |replayed| {
+                let header = &replayed.commit.header;
+                Ok((header.token == Some(token)).then_some(header.version))
+            });
+            if let Some(version) = version.await? {
+                return Ok(Some(version));
+            }
+        }
+        Ok(None)
+    }
+
     /// Goes over one frame that is known to be there.
     async fn step<S: AsyncStorage, R: Default>(
         &mut self,
@@ -158,7 +192,7 @@ fn event_of(filter: &FeedFilter, replayed: &crate::log::recovery::Replayed<'_>) 
         documents.push(value.map(|value| {
             let name = super::key::document(&change.collection, &change.key);
             let stamp = (header.version, header.timestamp);
-            Document(Arc::new(DocumentInner::new(&name, replayed.sequence, stamp, change.expires_at, value.into())))
+            Head::new(&name, replayed.sequence, stamp, change.expires_at).with(value)
         }));
     }
     let mut commit = commit_of(header, replayed.id, replayed.sequence);

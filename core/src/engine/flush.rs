@@ -20,7 +20,8 @@ const ROLLED_BACK_KEPT: usize = 256;
 pub(crate) struct RolledBack {
     epoch: u64,
     published: u64,
-    error: Error,
+    /// What their writers are told; `None` while it is being found out whether they are gone from the medium.
+    error: Option<Error>,
 }
 
 /// What became of an appended commit.
@@ -36,28 +37,39 @@ pub(crate) enum Outcome {
 impl<S: AsyncStorage> Engine<S> {
     /// What became of a commit.
     pub(crate) fn outcome(&self, appended: &Appended) -> Outcome {
-        let writer = self.writer.lock();
-        if writer.epoch != appended.epoch {
+        // The sequence first: if nothing has been taken back by then, it was reached by this very commit.
+        let published = self.published() >= appended.sequence;
+        if self.epoch() != appended.epoch {
+            let writer = self.writer.lock();
             return match writer.rolled_back.iter().find(|r| r.epoch == appended.epoch) {
                 Some(back) if appended.sequence <= back.published => Outcome::Published,
-                Some(back) => Outcome::Failed(back.error.duplicate()),
+                Some(back) => back.error.as_ref().map_or(Outcome::Pending, |e| Outcome::Failed(e.duplicate())),
                 None => Outcome::Failed(Error::new(ErrorCode::Aborted, "the commit could not be written")),
             };
         }
-        if self.published() >= appended.sequence {
+        if published {
             return Outcome::Published;
         }
         if self.is_poisoned.load(Ordering::Acquire) {
-            let why = self.poisoned.lock().clone().unwrap_or_default();
-            let message = alloc::format!("it is not known whether the commit is durable ({why}); reopen the database");
-            return Outcome::Failed(Error::new(ErrorCode::Poisoned, message));
+            if self.published() >= appended.sequence {
+                // Between the two looks, and it was a later flush that failed.
+                return Outcome::Published;
+            }
+            return Outcome::Failed(self.unknown());
         }
         Outcome::Pending
     }
 
+    /// What a writer is told whose commit may or may not be there after the next opening.
+    fn unknown(&self) -> Error {
+        let why = self.poisoned.lock().clone().unwrap_or_default();
+        let message = alloc::format!("it is not known whether the commit is durable ({why}); reopen the database");
+        Error::new(ErrorCode::Poisoned, message)
+    }
+
     /// The last commit that was appended.
     pub(crate) fn appended(&self) -> u64 {
-        self.end_of_log().sequence
+        self.appended.load(Ordering::Relaxed)
     }
 
     /// Whether something was written that no sync has covered, or is being written right now.
@@ -127,6 +139,7 @@ impl<S: AsyncStorage> Engine<S> {
     /// Takes back everything that is appended and not published, in memory and on the medium.
     async fn take_back(&self, medium: &mut Medium, error: &Error) -> Result<()> {
         let published = self.published();
+        let epoch = self.epoch();
         let end = {
             let mut guard = self.writer.lock();
             let writer = &mut *guard;
@@ -134,20 +147,21 @@ impl<S: AsyncStorage> Engine<S> {
             while let Some(undo) = writer.undo.pop_if(|undo| undo.sequence > published) {
                 end = undo.before;
                 writer.clock = undo.clock;
-                writer.tail_bytes -= undo.bytes;
+                self.tail_bytes.fetch_sub(undo.bytes, Ordering::Relaxed);
                 match undo.state {
                     Some(state) => writer.actors.insert(undo.actor, state),
                     None => writer.actors.remove(&undo.actor),
                 };
             }
             writer.log.roll_back(end);
+            self.appended.store(end.sequence, Ordering::Relaxed);
             writer.unnamed = writer.actors.keys().copied().collect();
             if writer.rolled_back.len() >= ROLLED_BACK_KEPT {
                 writer.rolled_back.remove(0);
             }
-            let epoch = writer.epoch;
-            writer.rolled_back.push(RolledBack { epoch, published, error: error.duplicate() });
-            writer.epoch += 1;
+            writer.rolled_back.push(RolledBack { epoch, published, error: None });
+            // After the entry above, which whoever sees the new number looks for.
+            self.epoch.store(epoch + 1, Ordering::Release);
             if !bug::active(Bug::RollbackKeepsMemtable) {
                 self.state().active.remove_after(published);
             }
@@ -157,9 +171,20 @@ impl<S: AsyncStorage> Engine<S> {
         };
         let cut = self.cut_back(end).await;
         medium.filled = end.offset;
-        if let Err(e) = &cut {
-            self.poison(e);
-        }
+        // Only now: a frame that could not be cut off may come back, and then the write was not without effect.
+        let told = match &cut {
+            Ok(()) => error.duplicate(),
+            Err(e) => {
+                self.poison(e);
+                self.unknown()
+            }
+        };
+        let mut writer = self.writer.lock();
+        writer
+            .rolled_back
+            .iter_mut()
+            .filter(|back| back.epoch == epoch)
+            .for_each(|back| back.error = Some(told.duplicate()));
         cut
     }
 

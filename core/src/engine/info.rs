@@ -120,7 +120,7 @@ impl<S: AsyncStorage> Engine<S> {
             tables: self.state().tables.len() as u64,
             index_bytes,
             total_bytes,
-            tail_bytes: writer.tail_bytes,
+            tail_bytes: self.tail_bytes(),
             torn_bytes: self.torn_bytes,
         })
     }
@@ -138,7 +138,7 @@ impl<S: AsyncStorage> Engine<S> {
             checkpoints: load(&self.counters.checkpoints),
             merges: load(&self.counters.merges),
             values_read: load(&self.counters.values_read),
-            cache_hits: load(&self.documents.hits),
+            cache_hits: self.documents.hits(),
             cache_misses: load(&self.documents.misses),
             document_cache_bytes: self.documents.bytes() as u64,
             block_cache_bytes: self.blocks.bytes() as u64,

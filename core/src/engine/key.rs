@@ -21,7 +21,7 @@ use crate::{
     id::{ActorId, CommitId, VersionId},
     log::Location,
 };
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 const VERSION: u8 = 1;
 const COMMIT: u8 = 2;
@@ -81,12 +81,24 @@ pub(crate) fn with_document<R>(name: &str, key: &str, use_it: impl FnOnce(&[u8])
     use_it(&document(name, key))
 }
 
+/// The document's key in its prefix, for one without zero bytes, which stands there as it is.
+pub(crate) fn plain_key<'p>(prefix: &'p [u8], name: &str) -> &'p str {
+    let key = prefix.get(name.len() + 2..prefix.len().saturating_sub(2)).unwrap_or_default();
+    core::str::from_utf8(key).unwrap_or_default()
+}
+
 /// The key of a version of the document with this prefix.
 pub(crate) fn version(document: &[u8], timestamp: Timestamp, actor: ShortActor) -> Vec<u8> {
     let mut out = Vec::with_capacity(document.len() + STAMP_BYTES);
-    out.extend_from_slice(document);
-    write_stamp(&mut out, timestamp, actor);
+    write_version(&mut out, document, timestamp, actor);
     out
+}
+
+/// As [`version`], written over `out`.
+pub(crate) fn write_version(out: &mut Vec<u8>, document: &[u8], timestamp: Timestamp, actor: ShortActor) {
+    out.clear();
+    out.extend_from_slice(document);
+    write_stamp(out, timestamp, actor);
 }
 
 /// What the keys of documents whose key starts with `prefix` start with.
@@ -251,10 +263,10 @@ fn read_location(input: &mut Cursor<'_>) -> Option<Location> {
 }
 
 /// The index value of a commit: where its frame is.
-pub(crate) fn frame_value(at: Location) -> Box<[u8]> {
+pub(crate) fn frame_value(at: Location) -> Vec<u8> {
     let mut out = Vec::with_capacity(location_bytes(at));
     write_location(&mut out, at);
-    out.into_boxed_slice()
+    out
 }
 
 pub(crate) fn read_frame_value(value: &[u8]) -> Option<Location> {
@@ -278,20 +290,19 @@ const EXPIRES: u8 = 2;
 const CONFLICTED: u8 = 4;
 
 impl Entry {
-    pub(crate) fn encode(&self) -> Box<[u8]> {
-        let place = self.record.map_or(0, location_bytes);
-        let mut out = Vec::with_capacity(1 + varint::length(self.counter) + place + self.expires_at.map_or(0, |_| 8));
+    /// Writes the value over `out`.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.clear();
         let deleted = if self.record.is_none() { DELETED } else { 0 };
         let expires = if self.expires_at.is_some() { EXPIRES } else { 0 };
         out.push(deleted | expires | if self.conflicted { CONFLICTED } else { 0 });
-        write_u64(&mut out, self.counter);
+        write_u64(out, self.counter);
         if let Some(at) = self.record {
-            write_location(&mut out, at);
+            write_location(out, at);
         }
         if let Some(at) = self.expires_at {
             out.extend_from_slice(&at.to_le_bytes());
         }
-        out.into_boxed_slice()
     }
 
     pub(crate) fn decode(value: &[u8]) -> Option<Entry> {
@@ -340,7 +351,9 @@ mod tests {
         fn entries_come_back(counter: u64, at in any::<Option<(u32, u64, u32)>>(), expires_at: Option<i64>, conflicted: bool) {
             let record = at.map(|(segment, offset, bytes)| Location { segment, offset, bytes });
             let entry = Entry { counter, record, expires_at, conflicted };
-            prop_assert_eq!(Entry::decode(&entry.encode()), Some(entry));
+            let mut bytes = vec![7];
+            entry.encode(&mut bytes);
+            prop_assert_eq!(Entry::decode(&bytes), Some(entry));
         }
 
         #[test]
@@ -354,6 +367,9 @@ mod tests {
     fn a_prefix_is_the_same_however_it_is_made() {
         for key in ["a", "", "a\u{0}b", &"long".repeat(60), &"x".repeat(123), &"x".repeat(124)] {
             with_document("c", key, |name| assert_eq!(name, document("c", key), "{key:?}"));
+            if !key.contains('\u{0}') {
+                assert_eq!(plain_key(&document("c", key), "c"), key);
+            }
         }
     }
 

@@ -52,7 +52,7 @@ pub(crate) struct Merge {
 impl<S: AsyncStorage> Engine<S> {
     /// Bytes of log behind the last freeze.
     pub(crate) fn tail_bytes(&self) -> u64 {
-        self.writer.lock().tail_bytes
+        self.tail_bytes.load(Ordering::Relaxed)
     }
 
     /// Whether a memtable waits to become a table.
@@ -66,7 +66,7 @@ impl<S: AsyncStorage> Engine<S> {
         if !bug::active(Bug::CheckpointUnpublished) {
             self.flush(true).await?;
         }
-        let mut writer = self.writer.lock();
+        let writer = self.writer.lock();
         let mut files = self.files.lock();
         let mut state = self.state.write();
         if state.frozen.is_some() || state.active.is_empty() {
@@ -79,7 +79,7 @@ impl<S: AsyncStorage> Engine<S> {
             segments: self.segments.read().clone(),
         };
         files.frozen_at = Some(frozen);
-        writer.tail_bytes = 0;
+        self.tail_bytes.store(0, Ordering::Relaxed);
         *state = Arc::new(State {
             active: Arc::new(Memtable::new()),
             frozen: Some(state.active.clone()),
@@ -124,11 +124,11 @@ impl<S: AsyncStorage> Engine<S> {
         self.discard(FileName::Table(number)).await;
         let mut builder = TableBuilder::create(&self.storage, number, self.database, key::filter_part).await?;
         let mut newest = 0;
-        let mut batch = memtable.seek(&[], true, u64::MAX, BATCH);
+        let mut batch = memtable.keys_and_values(None, BATCH);
         let mut before: Option<Vec<u8>> = None;
         while let Some((last, _)) = batch.last() {
             let last = last.clone();
-            for (key, entry) in &batch {
+            for (key, value) in &batch {
                 if let (Some(document), Some((time, _))) = (key::filter_part(key), key::read_stamp(key)) {
                     newest = newest.max(key::ascending_stamp(time));
                     if bug::active(Bug::MergeDropsOldVersions) {
@@ -138,9 +138,9 @@ impl<S: AsyncStorage> Engine<S> {
                         before = Some(document.to_vec());
                     }
                 }
-                builder.add(&self.storage, key, &entry.value).await?;
+                builder.add(&self.storage, key, value).await?;
             }
-            batch = memtable.seek(&last, false, u64::MAX, BATCH);
+            batch = memtable.keys_and_values(Some(&last), BATCH);
         }
         builder.finish(&self.storage, newest).await
     }
@@ -267,8 +267,13 @@ impl<S: AsyncStorage> Engine<S> {
             files.retired = used;
             unused
         };
-        for table in unused {
-            self.discard(FileName::Table(table.info().number)).await;
+        let numbers: Vec<_> = unused.iter().map(|table| table.info().number).collect();
+        if !numbers.is_empty() {
+            // Nobody asks for their blocks again, and those that are asked for could not push them out of their share.
+            self.blocks.remove_all(|block| numbers.contains(&block.table));
+        }
+        for number in numbers {
+            self.discard(FileName::Table(number)).await;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 pub(crate) mod cache;
 mod changes;
 mod commit;
+mod doorkeeper;
 mod draft;
 mod export;
 mod feed;
@@ -21,13 +22,15 @@ mod moment;
 mod open;
 mod read;
 mod scan;
+mod slots;
 mod state;
 mod verify;
 
 pub(crate) use changes::Scope;
-pub(crate) use commit::Appended;
+pub(crate) use commit::{Appended, Scouted};
 pub(crate) use draft::{
-    Draft, DraftChange, Encoded, Origin, check_collection, check_count, check_key, check_own_collection, sort_changes,
+    Draft, DraftChange, Encoded, Origin, Puts, check_collection, check_count, check_key, check_own_collection,
+    sort_changes,
 };
 pub(crate) use export::Export;
 pub use feed::Event;
@@ -37,6 +40,7 @@ pub(crate) use history::LogScan;
 pub use info::{Info, Stats};
 pub use lineage::{Direction, Lineage, LineageEdge};
 pub use moment::Tag;
+pub(crate) use moment::tag_exists;
 pub(crate) use read::LastVersion;
 pub(crate) use scan::{DiffScan, Scan, VersionScan};
 pub use scan::{KeyRange, Order};
@@ -68,8 +72,9 @@ use alloc::{
 };
 use cache::{Item, Pool};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use doorkeeper::Doorkeeper;
 use key::ShortActor;
-use model::{Document, DocumentInner};
+use model::Document;
 use state::State;
 
 /// How the engine is opened.
@@ -95,6 +100,13 @@ pub(crate) struct Engine<S> {
     created_ms: i64,
     /// The last commit that readers see.
     published: AtomicU64,
+    /// The last commit that was laid out. This and the next two are changed under the writer's lock only, and stand beside
+    /// it so that those who ask do not hold writers up.
+    appended: AtomicU64,
+    /// Counts the times that something was taken back.
+    epoch: AtomicU64,
+    /// Bytes of log since the last freeze.
+    tail_bytes: AtomicU64,
     state: RwLock<Arc<State>>,
     actors: RwLock<BTreeMap<ShortActor, ActorId>>,
     writer: Mutex<Writer>,
@@ -102,8 +114,9 @@ pub(crate) struct Engine<S> {
     medium: Mutex<Option<Medium>>,
     segments: RwLock<Vec<SegmentInfo>>,
     files: Mutex<Files>,
-    documents: Pool<DocumentInner>,
+    documents: Pool<Document>,
     blocks: Pool<CachedBlock>,
+    doorkeeper: Doorkeeper,
     closed: AtomicBool,
     poisoned: Mutex<Option<String>>,
     is_poisoned: AtomicBool,
@@ -121,11 +134,7 @@ struct Writer {
     unnamed: BTreeSet<ActorId>,
     /// How to take back what was laid out and is not written yet.
     undo: Vec<commit::Undo>,
-    /// Counts the times that something was taken back.
-    epoch: u64,
     rolled_back: Vec<flush::RolledBack>,
-    /// Bytes of log since the last freeze.
-    tail_bytes: u64,
 }
 
 /// What the root names, and files that it no longer names but readers may still use.
@@ -237,26 +246,24 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// The cached document of a name, if it is what a reader at `sequence` sees.
     fn cached(&self, hash: u64, name: &[u8], sequence: u64) -> Option<Document> {
-        let found = self.documents.get(hash, |document| *document.name == *name);
-        found.filter(|document| document.sequence <= sequence).map(Document)
+        self.documents.get(hash, |document| {
+            let head = document.head();
+            head.sequence <= sequence && *head.name == *name
+        })
     }
 }
 
 /// A block of an index table in the cache.
+#[derive(Clone)]
 struct CachedBlock {
     table: u32,
     number: u32,
     block: Arc<Block>,
-    used: AtomicBool,
 }
 
 impl Item for CachedBlock {
     fn bytes(&self) -> usize {
         self.block.memory_bytes() + size_of::<CachedBlock>()
-    }
-
-    fn used(&self) -> &AtomicBool {
-        &self.used
     }
 }
 
@@ -269,14 +276,20 @@ fn block_hash(table: u32, number: u32) -> u64 {
 
 impl<S: AsyncStorage> BlockCache for Engine<S> {
     fn get(&self, table: u32, block: u32) -> Option<Arc<Block>> {
-        let found = self.blocks.get(block_hash(table, block), |b| b.table == table && b.number == block);
-        found.map(|cached| cached.block.clone())
+        let found = self.blocks.get(block_hash(table, block), |b| {
+            let found = b.table == table && b.number == block;
+            if found {
+                b.block.touch_restarts();
+            }
+            found
+        });
+        found.map(|cached| cached.block)
     }
 
     fn insert(&self, table: u32, number: u32, block: &Arc<Block>) {
         let hash = block_hash(table, number);
-        let cached = CachedBlock { table, number, block: block.clone(), used: AtomicBool::new(false) };
-        self.blocks.insert(hash, Arc::new(cached), u64::MAX, |b| b.table == table && b.number == number);
+        let cached = CachedBlock { table, number, block: block.clone() };
+        self.blocks.insert(hash, cached, u64::MAX, |b| b.table == table && b.number == number);
         cache::balance(self.options.cache_bytes, &self.blocks, &self.documents, hash);
     }
 }

@@ -7,12 +7,14 @@ use crate::{
     error::Result,
     history::diff,
     id::{CommitId, VersionId},
+    index::payload::Payload,
     log::Location,
     sync::OnceCell,
     value::Value,
 };
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
-use core::{fmt, sync::atomic::AtomicBool};
+use core::fmt;
+use triomphe::ThinArc;
 
 /// How long a commit takes to be acknowledged, and what it survives from then on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,45 +78,59 @@ impl From<VersionId> for Moment {
 
 /// A document as it was read: its value and which version it is. Cheap to clone.
 #[derive(Clone)]
-pub struct Document(pub(crate) Arc<DocumentInner>);
+pub struct Document(ThinArc<Head, u8>);
 
-// The fields that a lookup compares stand together and in front: on a large cache each line of memory that it touches is
-// most of its cost.
+/// What stands before the value of a document, in one piece of memory with it: on a large cache each place that a lookup
+/// has to wait for is most of its cost. The fields that it compares stand together and in front.
 #[repr(C)]
-pub(crate) struct DocumentInner {
+pub(crate) struct Head {
     /// The commit that it came with, in the order of this log; 0 if it was there before the log was opened.
     pub(crate) sequence: u64,
     pub(crate) expires_at: Option<i64>,
-    pub(crate) used: AtomicBool,
     pub(crate) conflicted: bool,
     /// The prefix of its keys in the index.
     pub(crate) name: Name,
-    pub(crate) encoded: Arc<[u8]>,
-    pub(crate) timestamp: Timestamp,
-    pub(crate) version: VersionId,
-    pub(crate) value: OnceCell<Value>,
+    /// The encoded value, if it is not behind the head.
+    shared: Option<Arc<[u8]>>,
+    timestamp: Timestamp,
+    version: VersionId,
+    value: OnceCell<Value>,
 }
 
-impl DocumentInner {
-    /// A version of the document with this prefix, as it was read or written at `sequence`.
+/// Values up to this size are copied rather than shared.
+const COPIED_VALUE_BYTES: usize = 1024;
+
+impl Head {
+    /// That of a version of the document with this prefix, as it was read or written at `sequence`.
     pub(crate) fn new(
         name: &[u8],
         sequence: u64,
         (version, timestamp): (VersionId, Timestamp),
         expires_at: Option<i64>,
-        encoded: Arc<[u8]>,
-    ) -> DocumentInner {
-        DocumentInner {
+    ) -> Head {
+        Head {
             sequence,
             expires_at,
-            used: AtomicBool::new(false),
             conflicted: false,
             name: name.into(),
-            encoded,
+            shared: None,
             timestamp,
             version,
             value: OnceCell::new(),
         }
+    }
+
+    /// The document with this encoded value.
+    pub(crate) fn with(self, encoded: &[u8]) -> Document {
+        Document(ThinArc::from_header_and_slice(self, encoded))
+    }
+
+    /// The document with this encoded value, which is kept elsewhere too.
+    pub(crate) fn sharing(self, encoded: &Payload) -> Document {
+        if encoded.len() <= COPIED_VALUE_BYTES {
+            return self.with(encoded);
+        }
+        Head { shared: Some(encoded.alone()), ..self }.with(&[])
     }
 }
 
@@ -154,28 +170,28 @@ impl core::ops::Deref for Name {
 /// Memory of a cached document beside its name and value: allocations, its slot in the hash table.
 const DOCUMENT_OVERHEAD_BYTES: usize = 208;
 
-impl Item for DocumentInner {
+impl Item for Document {
     fn bytes(&self) -> usize {
         // A decoded value takes about twice its encoding; it is counted before it is decoded.
-        DOCUMENT_OVERHEAD_BYTES + self.name.len() + 3 * self.encoded.len()
-    }
-
-    fn used(&self) -> &AtomicBool {
-        &self.used
+        DOCUMENT_OVERHEAD_BYTES + self.head().name.len() + 3 * self.encoded().len()
     }
 }
 
 impl Document {
+    pub(crate) fn head(&self) -> &Head {
+        &self.0.header.header
+    }
+
     /// The value. Decoded at the first call and kept.
     ///
     /// # Errors
     /// `CORRUPT` if the stored bytes are not a value.
     pub fn value(&self) -> Result<&Value> {
-        if let Some(value) = self.0.value.get() {
+        if let Some(value) = self.head().value.get() {
             return Ok(value);
         }
-        let value = codec::value::decode(&self.0.encoded)?;
-        Ok(self.0.value.get_or_init(|| value))
+        let value = codec::value::decode(self.encoded())?;
+        Ok(self.head().value.get_or_init(|| value))
     }
 
     /// The value as a type of the caller.
@@ -188,28 +204,33 @@ impl Document {
 
     /// The canonical encoding of the value.
     pub fn encoded(&self) -> &[u8] {
-        &self.0.encoded
+        self.head().shared.as_deref().unwrap_or(&self.0.slice)
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn to_encoded(&self) -> Arc<[u8]> {
+        self.head().shared.clone().unwrap_or_else(|| self.0.slice.into())
     }
 
     /// Which version it is.
     pub fn version(&self) -> VersionId {
-        self.0.version
+        self.head().version
     }
 
     /// When it was written.
     pub fn timestamp(&self) -> Timestamp {
-        self.0.timestamp
+        self.head().timestamp
     }
 
     /// From when on it no longer shows, in milliseconds since 1970.
     pub fn expires_at(&self) -> Option<i64> {
-        self.0.expires_at
+        self.head().expires_at
     }
 }
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Document").field("version", &self.0.version).field("value", &self.value()).finish()
+        f.debug_struct("Document").field("version", &self.version()).field("value", &self.value()).finish()
     }
 }
 
@@ -236,7 +257,7 @@ pub struct Version {
     /// Bytes of its encoded value.
     pub value_bytes: u64,
     pub(crate) record: Option<Location>,
-    pub(crate) payload: Option<Arc<[u8]>>,
+    pub(crate) payload: Option<Payload>,
 }
 
 /// What a commit did to one document.

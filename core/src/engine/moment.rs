@@ -54,7 +54,8 @@ impl<S: AsyncStorage> Engine<S> {
             Moment::Version(version) => self.cut_of(self.commit(*version).await?).await?,
             Moment::Tag(name) => {
                 let tag = self.tag(name).await?;
-                let vector = tag.commits.iter().map(|v| (v.actor, v.counter)).collect();
+                let mut vector = VersionVector::new();
+                vector.extend(tag.commits.iter().map(|v| (v.actor, v.counter)));
                 (At::Cut { vector: Arc::new(vector), before: tag.timestamp }, tag.timestamp.millis())
             }
         };
@@ -71,6 +72,15 @@ impl<S: AsyncStorage> Engine<S> {
     /// A commit names the actors that it had newly seen, and every so many commits all of them, so this reads a bounded
     /// number of frames.
     pub(crate) async fn vector_of(&self, version: VersionId) -> Result<VersionVector> {
+        self.vector_until(version, |_| false).await
+    }
+
+    /// As [`Engine::vector_of`], or a part of it that is `enough` for the caller.
+    pub(super) async fn vector_until(
+        &self,
+        version: VersionId,
+        enough: impl Fn(&VersionVector) -> bool,
+    ) -> Result<VersionVector> {
         let mut vector = VersionVector::new();
         let mut counter = version.counter;
         loop {
@@ -82,7 +92,7 @@ impl<S: AsyncStorage> Engine<S> {
                 let known = vector.entry(actor).or_insert(0);
                 *known = counter.max(*known);
             }
-            if counter % FULL_DEPENDENCIES_EVERY == 1 {
+            if counter % FULL_DEPENDENCIES_EVERY == 1 || enough(&vector) {
                 return Ok(vector);
             }
             counter -= 1;
@@ -128,8 +138,8 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(counter.filter(|_| found).map_or(0, u64::from_be_bytes))
     }
 
-    /// A draft that sets a tag to a moment. The tag must not exist.
-    pub(crate) async fn draft_tag(&self, name: &str, moment: &Moment, info: CommitInfo) -> Result<Draft> {
+    /// A draft that sets a tag to a moment, and the tag that it makes. The tag must not exist: see [`tag_exists`].
+    pub(crate) async fn draft_tag(&self, name: &str, moment: &Moment, info: CommitInfo) -> Result<(Draft, Tag)> {
         check_tag(name)?;
         let view = self.view_at(moment).await?;
         let (vector, newest) = self.cut(&view).await?;
@@ -139,11 +149,15 @@ impl<S: AsyncStorage> Engine<S> {
                 "there was no commit yet at that moment, so it cannot be tagged",
             ));
         }
-        let commits = vector.iter().map(|(actor, counter)| (format!("{actor}"), *counter)).collect();
+        let mut commits = BTreeMap::new();
+        commits.extend(vector.iter().map(|(actor, counter)| (format!("{actor}"), *counter)));
         let record = TagRecord { time: newest.to_bits(), commits };
+        // Not read back once it is there: a read that fails would hide that it is.
+        let commits = vector.iter().map(|(&actor, &counter)| VersionId { actor, counter }).collect();
+        let tag = Tag { name: name.into(), timestamp: newest, commits };
         let value = Some(Encoded::new(&record)?);
         let change = DraftChange { expected: Expected::Absent, ..DraftChange::new(TAGS.into(), name, value) };
-        Ok(Draft { info, ..Draft::one(change) })
+        Ok((Draft { info, ..Draft::one(change) }, tag))
     }
 
     /// A draft that removes a tag.
@@ -176,6 +190,14 @@ impl<S: AsyncStorage> Engine<S> {
             tags.push(read_tag(&row.key, &row.document)?);
         }
         Ok(tags)
+    }
+}
+
+/// What it means that a tag's draft met something else than it expected.
+pub(crate) fn tag_exists(name: &str, e: Error) -> Error {
+    match e.code() {
+        ErrorCode::Conflict => Error::new(ErrorCode::AlreadyExists, format!("the tag {name:?} exists already")),
+        _ => e,
     }
 }
 

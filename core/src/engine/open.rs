@@ -2,7 +2,7 @@
 
 use super::{
     Counters, Engine, EngineOptions, Files, Writer,
-    commit::{changed_documents, enter},
+    commit::{Entered, changed_documents, enter},
     key,
     state::State,
 };
@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ErrorCode, Result},
     host::Host,
     id::{ActorId, DatabaseId},
-    index::{memtable::Memtable, table::Table},
+    index::{filter::filter_hash, memtable::Memtable, table::Table},
     limits,
     log::{
         recovery,
@@ -23,7 +23,7 @@ use crate::{
     storage::{AsyncStorage, FileName},
     sync::{Mutex, RwLock},
 };
-use alloc::{format, sync::Arc, vec, vec::Vec};
+use alloc::{collections::BTreeMap, format, sync::Arc, vec, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicU64};
 
 impl<S: AsyncStorage> Engine<S> {
@@ -65,7 +65,10 @@ impl<S: AsyncStorage> Engine<S> {
                 frame: replayed.frame,
                 records_offset: replayed.frame.offset + records_at,
             };
-            let documents = header.changes.iter().map(|c| (key::document(&c.collection, &c.key), None));
+            let documents = header.changes.iter().map(|c| {
+                let name = key::document(&c.collection, &c.key);
+                Entered { hash: filter_hash(&name), name, payload: None }
+            });
             enter(&memtable, header, &replayed.id, placed, foreign, documents);
             if foreign {
                 foreign_documents.extend(changed_documents(header));
@@ -89,11 +92,12 @@ impl<S: AsyncStorage> Engine<S> {
             actors,
             clock: recovered.clock,
             undo: Vec::new(),
-            epoch: 0,
             rolled_back: Vec::new(),
-            tail_bytes,
         };
-        let actors = writer.actors.keys().copied().chain([manifest.actor]).map(|a| (key::short(a), a)).collect();
+        let mut known = BTreeMap::new();
+        known.extend(writer.actors.keys().copied().chain([manifest.actor]).map(|a| (key::short(a), a)));
+        // A block stands for a hundred documents that are not cached, so it is worth more than as many bytes of them.
+        let block_bytes = options.cache_bytes / 4 * 3;
         let engine = Engine {
             storage,
             host,
@@ -102,14 +106,18 @@ impl<S: AsyncStorage> Engine<S> {
             actor: manifest.actor,
             created_ms: manifest.created_ms,
             published: AtomicU64::new(end.sequence),
+            appended: AtomicU64::new(end.sequence),
+            epoch: AtomicU64::new(0),
+            tail_bytes: AtomicU64::new(tail_bytes),
             state: RwLock::new(Arc::new(state)),
-            actors: RwLock::new(actors),
+            actors: RwLock::new(known),
             writer: Mutex::new(writer),
             medium: Mutex::new(Some(Medium::new(recovered.filled, options.segment_bytes))),
             segments: RwLock::new(segments),
             files: Mutex::new(Files { root, manifest, retired: Vec::new(), frozen_at: None, merge: None }),
-            documents: super::cache::Pool::new(),
-            blocks: super::cache::Pool::new(),
+            documents: super::cache::Pool::new(options.cache_bytes - block_bytes),
+            blocks: super::cache::Pool::new(block_bytes),
+            doorkeeper: super::doorkeeper::Doorkeeper::new(options.cache_bytes),
             closed: AtomicBool::new(false),
             poisoned: Mutex::new(None),
             is_poisoned: AtomicBool::new(false),

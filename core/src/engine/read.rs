@@ -1,20 +1,21 @@
 //! Reading one document, its versions and the commits that made them.
 
 use super::{
-    Engine, cache,
+    Engine,
+    cache::{self, Item},
     draft::{check_collection, check_key},
     key,
-    model::{Commit, CommitChange, Document, DocumentInner, DocumentVersion, Version},
+    model::{Commit, CommitChange, Document, DocumentVersion, Head, Version},
     state::{Found, View, is_expired},
 };
 use crate::{
     error::{Error, ErrorCode, Result},
     id::{CommitId, VersionId},
-    index::{filter::filter_hash, table::Found as TableFound},
+    index::{filter::filter_hash, payload::Payload, table::Found as TableFound},
     log::{Location, frame::FrameHeader, reader},
     storage::{AsyncStorage, FileName},
 };
-use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use core::sync::atomic::Ordering;
 
 /// The newest version that an actor wrote of a document.
@@ -32,7 +33,6 @@ impl<S: AsyncStorage> Engine<S> {
         }
         let published = self.published();
         let document = key::with_document(collection, key, |name| self.cached(filter_hash(name), name, published))?;
-        self.documents.hits.fetch_add(1, Ordering::Relaxed);
         let expired = document.expires_at().is_some() && is_expired(document.expires_at(), self.host.now_ms());
         Some(Ok((!expired).then_some(document)))
     }
@@ -51,9 +51,35 @@ impl<S: AsyncStorage> Engine<S> {
             return Ok(None);
         }
         let document = self.load(&view, &name, found).await?;
-        self.documents.insert(hash, document.0.clone(), view.sequence, |cached| *cached.name == *name);
-        cache::balance(self.options.cache_bytes, &self.documents, &self.blocks, hash);
+        self.keep(hash, &document, view.sequence);
         Ok(Some(document))
+    }
+
+    /// The version that a view shows of a document, from the cache if it is there.
+    pub(crate) async fn live_version(&self, view: &View, collection: &str, key: &str) -> Result<Option<VersionId>> {
+        check_collection(collection)?;
+        check_key(key)?;
+        let name = key::document(collection, key);
+        let hash = filter_hash(&name);
+        if let Some(cached) = self.cached(hash, &name, view.sequence) {
+            return Ok((!is_expired(cached.expires_at(), view.clock_ms)).then(|| cached.version()));
+        }
+        match self.find_hashed(view, &name, hash).await? {
+            Some(found) if found.is_live(view.clock_ms) => Ok(Some(self.version_of(found)?.id)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Puts a document that was read at a sequence into the cache, if there is room or it is read again and again.
+    fn keep(&self, hash: u64, document: &Document, read_at: u64) {
+        let budget = self.options.cache_bytes;
+        let full = self.documents.bytes() + self.blocks.bytes() + document.bytes() > budget;
+        if full && !self.doorkeeper.knows(hash) {
+            return;
+        }
+        let name = &document.head().name;
+        self.documents.insert(hash, document.clone(), read_at, |cached| *cached.head().name == **name);
+        cache::balance(budget, &self.documents, &self.blocks, hash);
     }
 
     /// The document as a view shows it.
@@ -71,21 +97,21 @@ impl<S: AsyncStorage> Engine<S> {
     /// Reads the value of a version that was found.
     pub(crate) async fn load(&self, view: &View, name: &[u8], found: Found) -> Result<Document> {
         let version = VersionId { actor: self.actor_of(found.actor)?, counter: found.entry.counter };
-        let encoded = self.read_value(found.entry.record, found.payload).await?;
-        let stamp = (version, found.timestamp);
-        let document = DocumentInner::new(name, view.sequence, stamp, found.entry.expires_at, encoded);
-        Ok(Document(Arc::new(DocumentInner { conflicted: found.entry.conflicted, ..document })))
+        let mut head = Head::new(name, view.sequence, (version, found.timestamp), found.entry.expires_at);
+        head.conflicted = found.entry.conflicted;
+        self.read_document(head, found.entry.record, found.payload.as_ref()).await
     }
 
-    async fn read_value(&self, record: Option<Location>, payload: Option<Arc<[u8]>>) -> Result<Arc<[u8]>> {
+    /// Puts the value of a version behind its head.
+    async fn read_document(&self, head: Head, record: Option<Location>, payload: Option<&Payload>) -> Result<Document> {
         if let Some(payload) = payload {
-            return Ok(payload);
+            return Ok(head.sharing(payload));
         }
         let Some(at) = record else {
             return Err(Error::new(ErrorCode::NotFound, "the version is a deletion: it has no value"));
         };
         self.counters.values_read.fetch_add(1, Ordering::Relaxed);
-        reader::read_value(&self.storage, at).await
+        reader::read_value(&self.storage, at, |value| head.with(value)).await
     }
 
     /// The document at one of its versions; `None` for a deletion.
@@ -94,19 +120,17 @@ impl<S: AsyncStorage> Engine<S> {
         if version.deleted {
             return Ok(None);
         }
-        let encoded = self.read_value(version.record, version.payload.clone()).await?;
         let name = key::document(collection, key);
         let stamp = (version.id, version.timestamp);
-        let document = DocumentInner::new(&name, self.published(), stamp, version.expires_at, encoded);
-        Ok(Some(Document(Arc::new(document))))
+        let head = Head::new(&name, self.published(), stamp, version.expires_at);
+        Ok(Some(self.read_document(head, version.record, version.payload.as_ref()).await?))
     }
 
     /// A document that a transaction has written and not committed.
     pub(crate) fn pending_document(&self, change: &super::DraftChange) -> Option<Document> {
         let value = change.value.as_ref().filter(|_| !is_expired(change.expires_at, self.host.now_ms()))?;
         let stamp = (VersionId { actor: self.actor, counter: 0 }, crate::clock::Timestamp::MAX);
-        let encoded = value.bytes.clone();
-        Some(Document(Arc::new(DocumentInner::new(&change.name, u64::MAX, stamp, change.expires_at, encoded))))
+        Some(Head::new(change.name(), u64::MAX, stamp, change.expires_at).sharing(&value.bytes))
     }
 
     /// The newest version of a document that an actor wrote.
@@ -136,7 +160,8 @@ impl<S: AsyncStorage> Engine<S> {
                 .record
                 .map_or(0, |at| u64::from(at.bytes).saturating_sub(crate::codec::commit::RECORD_OVERHEAD)),
             record: found.entry.record,
-            payload: found.payload,
+            // A version may be kept for long, and must not hold on to the values of its whole commit.
+            payload: found.payload.map(|payload| payload.alone().into()),
         })
     }
 

@@ -5,7 +5,7 @@ use super::{
     draft::{check_collection, check_key},
     key,
     model::{Document, DocumentChange, Row, Version},
-    state::{At, View, read_entry},
+    state::{At, Found, View, read_entry},
 };
 use crate::{
     error::{Error, ErrorCode, Result},
@@ -144,6 +144,31 @@ pub(crate) struct Scan {
 impl Scan {
     /// The next document, or `None` at the end.
     pub(crate) async fn next<S: AsyncStorage>(&mut self, engine: &Engine<S>) -> Result<Option<Row>> {
+        match self.advance(engine).await? {
+            Some(found) => row(engine, &self.view, self.name(), found).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The next document without its value, which is not read.
+    pub(crate) async fn next_version<S: AsyncStorage>(
+        &mut self,
+        engine: &Engine<S>,
+    ) -> Result<Option<(String, Version)>> {
+        let Some(found) = self.advance(engine).await? else { return Ok(None) };
+        let (_, key) = key::read_document(self.name()).ok_or_else(malformed)?;
+        Ok(Some((key, engine.version_of(found)?)))
+    }
+
+    /// The prefix of the document that it stands on.
+    fn name(&self) -> &[u8] {
+        match self.order {
+            Order::Ascending => &self.documents.document,
+            Order::Descending => &self.upper,
+        }
+    }
+
+    async fn advance<S: AsyncStorage>(&mut self, engine: &Engine<S>) -> Result<Option<Found>> {
         engine.check_open()?;
         match self.order {
             Order::Ascending => self.ascend(engine).await,
@@ -151,7 +176,7 @@ impl Scan {
         }
     }
 
-    async fn ascend<S: AsyncStorage>(&mut self, engine: &Engine<S>) -> Result<Option<Row>> {
+    async fn ascend<S: AsyncStorage>(&mut self, engine: &Engine<S>) -> Result<Option<Found>> {
         while self.documents.next(engine).await? {
             let found = match self.view.at {
                 // The cursor stands on the newest version there is.
@@ -162,13 +187,13 @@ impl Scan {
                 _ => engine.find(&self.view, &self.documents.document).await?,
             };
             if let Some(found) = found.filter(|found| found.is_live(self.view.clock_ms)) {
-                return row(engine, &self.view, &self.documents.document, found).await.map(Some);
+                return Ok(Some(found));
             }
         }
         Ok(None)
     }
 
-    async fn descend<S: AsyncStorage>(&mut self, engine: &Engine<S>) -> Result<Option<Row>> {
+    async fn descend<S: AsyncStorage>(&mut self, engine: &Engine<S>) -> Result<Option<Found>> {
         loop {
             let cursor = &mut self.documents.cursor;
             if !cursor.seek_back(engine.blocks(), &self.upper).await? || *cursor.key() < *self.lower {
@@ -177,13 +202,13 @@ impl Scan {
             self.upper = key::filter_part(cursor.key()).ok_or_else(malformed)?.to_vec();
             let found = engine.find(&self.view, &self.upper).await?;
             if let Some(found) = found.filter(|found| found.is_live(self.view.clock_ms)) {
-                return row(engine, &self.view, &self.upper, found).await.map(Some);
+                return Ok(Some(found));
             }
         }
     }
 }
 
-async fn row<S: AsyncStorage>(engine: &Engine<S>, view: &View, name: &[u8], found: super::state::Found) -> Result<Row> {
+async fn row<S: AsyncStorage>(engine: &Engine<S>, view: &View, name: &[u8], found: Found) -> Result<Row> {
     let (_, key) = key::read_document(name).ok_or_else(malformed)?;
     Ok(Row { key, document: engine.load(view, name, found).await? })
 }
@@ -244,8 +269,7 @@ impl DiffScan {
             }
             let before = load(engine, &self.before, name, before).await?;
             let after = load(engine, &self.after, name, after).await?;
-            let encoded = |document: &Option<Document>| document.as_ref().map(|d| d.0.encoded.clone());
-            if encoded(&before) == encoded(&after) {
+            if before.as_ref().map(Document::encoded) == after.as_ref().map(Document::encoded) {
                 continue;
             }
             let (collection, key) = key::read_document(name).ok_or_else(malformed)?;
@@ -262,7 +286,7 @@ async fn load<S: AsyncStorage>(
     engine: &Engine<S>,
     view: &View,
     name: &[u8],
-    found: Option<super::state::Found>,
+    found: Option<Found>,
 ) -> Result<Option<Document>> {
     match found {
         Some(found) => engine.load(view, name, found).await.map(Some),

@@ -7,6 +7,7 @@
 
 use super::{
     Engine,
+    commit::InTables,
     key::{self, Entry, ShortActor},
 };
 use crate::{
@@ -16,9 +17,10 @@ use crate::{
     id::ActorId,
     index::{
         cursor::Source,
-        filter::filter_hash,
+        filter::{Probe, filter_hash},
         memtable::Memtable,
         merge::MergeCursor,
+        payload::Payload,
         table::{Found as TableFound, Table},
     },
     storage::{AsyncStorage, FileName},
@@ -99,7 +101,7 @@ pub(crate) struct Found {
     pub(crate) actor: ShortActor,
     pub(crate) entry: Entry,
     /// The encoded value, if it was at hand.
-    pub(crate) payload: Option<Arc<[u8]>>,
+    pub(crate) payload: Option<Payload>,
 }
 
 impl Found {
@@ -113,8 +115,15 @@ pub(crate) fn is_expired(expires_at: Option<i64>, clock_ms: i64) -> bool {
     expires_at.is_some_and(|at| at <= clock_ms) && !bug::active(Bug::ExpiryIgnored)
 }
 
+/// Keeps the newer of two versions.
+fn consider(best: &mut Option<Found>, found: Found) {
+    if best.as_ref().is_none_or(|b| (found.timestamp, found.actor) > (b.timestamp, b.actor)) {
+        *best = Some(found);
+    }
+}
+
 /// Reads an entry of the index.
-pub(crate) fn read_entry(key: &[u8], value: &[u8], payload: Option<&Arc<[u8]>>) -> Result<Found> {
+pub(crate) fn read_entry(key: &[u8], value: &[u8], payload: Option<&Payload>) -> Result<Found> {
     let malformed = || Error::corrupt("the index", 0, "an entry is malformed");
     let (timestamp, actor) = key::read_stamp(key).ok_or_else(malformed)?;
     let entry = Entry::decode(value).ok_or_else(malformed)?;
@@ -164,34 +173,62 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// As [`Engine::find`], for a prefix whose hash is known.
     pub(crate) async fn find_hashed(&self, view: &View, document: &[u8], hash: u64) -> Result<Option<Found>> {
+        self.find_knowing(view, document, hash, None).await
+    }
+
+    /// As [`Engine::find_hashed`], where the tables of the view may have been asked already.
+    pub(crate) async fn find_knowing(
+        &self,
+        view: &View,
+        document: &[u8],
+        hash: u64,
+        in_tables: Option<InTables>,
+    ) -> Result<Option<Found>> {
         if let At::Cut { .. } = view.at {
             return self.find_in_cut(view, document).await;
         }
-        let from = view.first_key(document);
         let sequence = if bug::active(Bug::SnapshotSeesLater) { u64::MAX } else { view.sequence };
         let mut best: Option<Found> = None;
-        let consider = |best: &mut Option<Found>, found: Found| {
-            if best.as_ref().is_none_or(|b| (found.timestamp, found.actor) > (b.timestamp, b.actor)) {
-                *best = Some(found);
-            }
-        };
         let skip_frozen = bug::active(Bug::LoseFrozenMemtable);
         for memtable in view.state.memtables().take(if skip_frozen { 1 } else { 2 }) {
-            let found = memtable.find_first(&from, document, sequence, |key, entry| {
+            if !memtable.may_contain(hash) {
+                continue;
+            }
+            let found = memtable.find_first(&view.first_key(document), document, sequence, |key, entry| {
                 read_entry(key, &entry.value, entry.payload.as_ref())
             });
             if let Some(found) = found {
                 consider(&mut best, found?);
             }
         }
-        if view.state.tables.is_empty() {
-            return Ok(best);
+        match in_tables {
+            Some(InTables(found)) => {
+                found.into_iter().for_each(|found| consider(&mut best, found));
+                Ok(best)
+            }
+            None => self.find_in_tables(view, document, hash, best).await,
         }
+    }
+
+    /// The newest of `best` and the versions of a document that a view shows of its tables.
+    pub(crate) async fn find_in_tables(
+        &self,
+        view: &View,
+        document: &[u8],
+        hash: u64,
+        mut best: Option<Found>,
+    ) -> Result<Option<Found>> {
+        let probe = Probe::new(hash);
+        let mut from = Vec::new();
+        view.state.tables.iter().for_each(|table| table.touch_filter(hash));
         let mut at = TableFound::default();
         for table in view.state.tables.iter() {
             let covered = best.as_ref().is_some_and(|b| key::ascending_stamp(b.timestamp) > table.max_stamp());
-            if covered || !table.may_contain(hash) {
+            if covered || !table.may_contain(&probe) {
                 continue;
+            }
+            if from.is_empty() {
+                from = view.first_key(document);
             }
             if table.find_first(self.blocks(), &from, &mut at).await? && at.key().starts_with(document) {
                 consider(&mut best, read_entry(at.key(), at.value(), None)?);

@@ -248,6 +248,12 @@ impl Block {
         hint::black_box(range.iter().step_by(64).fold(0, |all, byte| all | byte));
     }
 
+    /// The same for the restarts, before their block is held on to.
+    pub(crate) fn touch_restarts(&self) {
+        let restarts = self.restarts.as_slice().iter().step_by(64 / size_of::<Restart>());
+        hint::black_box(restarts.fold(0, |all, restart| all | restart.at));
+    }
+
     /// The key of the restart at an offset that was checked.
     fn key_at(&self, at: u16) -> &[u8] {
         self.entry(usize::from(at)).map_or(&[], |entry| self.slice(entry.key))

@@ -4,6 +4,7 @@
 
 use super::{
     memtable::{KeyedEntry, Memtable},
+    payload::Payload,
     table::{BlockCache, Blocks, Found, Table},
 };
 use crate::{error::Result, storage::AsyncStorage};
@@ -152,7 +153,7 @@ impl Source {
     }
 
     /// The document that a memtable keeps with the entry.
-    pub(crate) fn payload(&self) -> Option<&Arc<[u8]>> {
+    pub(crate) fn payload(&self) -> Option<&Payload> {
         match self {
             Source::Memtable(cursor) => cursor.current().and_then(|(_, entry)| entry.payload.as_ref()),
             Source::Table(_) => None,

@@ -3,15 +3,21 @@
 //! Invariant: the lock is held for lookups and copies only, never across I/O. Entries carry the sequence of their commit,
 //! and a reader passes the last sequence that it may see, so that a writer can fill in a commit before it is published.
 
+use super::{
+    payload::Payload,
+    short::{Key, Value},
+};
 use crate::sync::RwLock;
-use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, collections::btree_map, vec::Vec};
 use core::{
     ops::Bound,
     sync::atomic::{AtomicUsize, Ordering},
 };
+use hashbrown::HashTable;
 
-/// What one entry costs beside its bytes: its share of a tree node, the headers of its allocations.
-const ENTRY_OVERHEAD_BYTES: usize = 112;
+/// What one entry costs beside its payload: its share of a tree node with key and value, of the table of parts, the header
+/// of its payload's allocation.
+const ENTRY_OVERHEAD_BYTES: usize = 192;
 
 /// One entry of the memtable.
 #[derive(Clone, Debug)]
@@ -19,24 +25,37 @@ pub(crate) struct MemEntry {
     /// Of the commit that brought the key.
     pub sequence: u64,
     /// The index value.
-    pub value: Box<[u8]>,
+    pub value: Value,
     /// The encoded document, so that recent data needs no I/O.
-    pub payload: Option<Arc<[u8]>>,
+    pub payload: Option<Payload>,
 }
 
 /// A key and its entry.
-pub(crate) type KeyedEntry = (Box<[u8]>, MemEntry);
+pub(crate) type KeyedEntry = (Key, MemEntry);
 
 /// The ordered map over the log's tail.
 #[derive(Debug, Default)]
 pub(crate) struct Memtable {
-    map: RwLock<BTreeMap<Box<[u8]>, MemEntry>>,
+    map: RwLock<Map>,
     bytes: AtomicUsize,
 }
 
-fn cost(key: &[u8], entry: &MemEntry) -> usize {
+#[derive(Debug, Default)]
+struct Map {
+    entries: BTreeMap<Key, MemEntry>,
+    /// The hashes of the parts of keys that filters are asked about, of every entry there ever was: most questions are about
+    /// documents that are not here, and this answers them without a walk through the tree.
+    parts: HashTable<u64>,
+}
+
+/// Bytes of a key or value that is not held in place.
+fn boxed<const N: usize>(bytes: &super::short::Short<N>) -> usize {
+    if bytes.len() > N { bytes.len() } else { 0 }
+}
+
+fn cost(key: &Key, entry: &MemEntry) -> usize {
     let payload = entry.payload.as_ref().map_or(0, |payload| payload.len());
-    key.len() + entry.value.len() + payload + ENTRY_OVERHEAD_BYTES
+    boxed(key) + boxed(&entry.value) + payload + ENTRY_OVERHEAD_BYTES
 }
 
 impl Memtable {
@@ -44,26 +63,39 @@ impl Memtable {
         Memtable::default()
     }
 
-    /// Adds an entry. An equal key's value is replaced, but it keeps its older sequence: who saw the key goes on seeing it.
-    pub(crate) fn insert(&self, key: impl Into<Box<[u8]>>, mut entry: MemEntry) {
-        let key = key.into();
+    /// Adds entries, under one lock. An equal key's value is replaced, but it keeps its older sequence: who saw the key goes
+    /// on seeing it. With each entry comes the [hash](super::filter::filter_hash) of its key's filter part, if it has one.
+    pub(crate) fn insert(&self, entries: impl IntoIterator<Item = (Key, MemEntry, Option<u64>)>) {
         let mut map = self.map.write();
-        if let Some(present) = map.get_mut(&key) {
-            entry.sequence = entry.sequence.min(present.sequence);
-            let (old, new) = (cost(&key, present), cost(&key, &entry));
-            *present = entry;
-            self.bytes.fetch_add(new, Ordering::Relaxed);
-            self.bytes.fetch_sub(old, Ordering::Relaxed);
-        } else {
-            self.bytes.fetch_add(cost(&key, &entry), Ordering::Relaxed);
-            map.insert(key, entry);
+        let Map { entries: tree, parts } = &mut *map;
+        let (mut added, mut removed) = (0, 0);
+        for (key, mut entry, part) in entries {
+            added += cost(&key, &entry);
+            if let Some(part) = part {
+                parts.entry(part, |other| *other == part, |other| *other).or_insert(part);
+            }
+            match tree.entry(key) {
+                btree_map::Entry::Vacant(vacant) => _ = vacant.insert(entry),
+                btree_map::Entry::Occupied(mut present) => {
+                    entry.sequence = entry.sequence.min(present.get().sequence);
+                    removed += cost(present.key(), present.get());
+                    present.insert(entry);
+                }
+            }
         }
+        self.bytes.fetch_add(added, Ordering::Relaxed);
+        self.bytes.fetch_sub(removed, Ordering::Relaxed);
     }
 
     /// The entry of exactly `key`, visible or not.
     #[cfg(test)]
     pub(crate) fn get(&self, key: &[u8]) -> Option<MemEntry> {
-        self.map.read().get(key).cloned()
+        self.map.read().entries.get(key).cloned()
+    }
+
+    /// Whether there may be a key whose filter part has this hash; no only if there is none.
+    pub(crate) fn may_contain(&self, part: u64) -> bool {
+        self.map.read().parts.find(part, |other| *other == part).is_some()
     }
 
     /// Shows `visit` the first visible entry at or after `from` whose key starts with `prefix`, without copying it.
@@ -79,17 +111,28 @@ impl Memtable {
     ) -> Option<R> {
         let map = self.map.read();
         let (key, entry) = map
+            .entries
             .range::<[u8], _>((Bound::Included(from), Bound::Unbounded))
             .take_while(|(key, _)| key.starts_with(prefix))
             .find(|(_, entry)| entry.sequence <= max_sequence)?;
         Some(visit(key, entry))
     }
 
+    /// Up to `limit` keys and values at the beginning or after `after`, ascending, visible or not. Fewer mean that there are
+    /// no more.
+    pub(crate) fn keys_and_values(&self, after: Option<&[u8]>, limit: usize) -> Vec<(Key, Value)> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let map = self.map.read();
+        let entries = map.entries.range::<[u8], _>((start, Bound::Unbounded));
+        entries.take(limit).map(|(key, entry)| (key.clone(), entry.value.clone())).collect()
+    }
+
     /// Up to `limit` visible entries at (if `inclusive`) or after `from`, ascending. Fewer mean that there are no more.
     pub(crate) fn seek(&self, from: &[u8], inclusive: bool, max_sequence: u64, limit: usize) -> Vec<KeyedEntry> {
         let start = if inclusive { Bound::Included(from) } else { Bound::Excluded(from) };
         let map = self.map.read();
-        map.range::<[u8], _>((start, Bound::Unbounded))
+        map.entries
+            .range::<[u8], _>((start, Bound::Unbounded))
             .filter(|(_, entry)| entry.sequence <= max_sequence)
             .take(limit)
             .map(|(key, entry)| (key.clone(), entry.clone()))
@@ -99,7 +142,8 @@ impl Memtable {
     /// The visible entry with the greatest key below `before`.
     pub(crate) fn seek_back(&self, before: &[u8], max_sequence: u64) -> Option<KeyedEntry> {
         let map = self.map.read();
-        map.range::<[u8], _>((Bound::Unbounded, Bound::Excluded(before)))
+        map.entries
+            .range::<[u8], _>((Bound::Unbounded, Bound::Excluded(before)))
             .rev()
             .find(|(_, entry)| entry.sequence <= max_sequence)
             .map(|(key, entry)| (key.clone(), entry.clone()))
@@ -108,7 +152,7 @@ impl Memtable {
     /// Drops every entry with a greater sequence: what was written for commits that did not become durable.
     pub(crate) fn remove_after(&self, sequence: u64) {
         let mut dropped = 0;
-        self.map.write().retain(|key, entry| {
+        self.map.write().entries.retain(|key, entry| {
             let keep = entry.sequence <= sequence;
             dropped += if keep { 0 } else { cost(key, entry) };
             keep
@@ -123,7 +167,7 @@ impl Memtable {
 
     /// Entries, visible or not.
     pub(crate) fn len(&self) -> usize {
-        self.map.read().len()
+        self.map.read().entries.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -133,10 +177,15 @@ impl Memtable {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::filter::filter_hash, *};
+    use alloc::sync::Arc;
 
     fn entry(sequence: u64, value: &[u8]) -> MemEntry {
-        MemEntry { sequence, value: value.into(), payload: Some(Arc::from(&b"payload"[..])) }
+        MemEntry { sequence, value: value.into(), payload: Some(Arc::<[u8]>::from(&b"payload"[..]).into()) }
+    }
+
+    fn insert(table: &Memtable, key: &[u8], entry: MemEntry) {
+        table.insert([(key.into(), entry, Some(filter_hash(key)))]);
     }
 
     fn keys(batch: &[KeyedEntry]) -> Vec<&[u8]> {
@@ -147,7 +196,7 @@ mod tests {
     fn later_sequences_are_invisible() {
         let table = Memtable::new();
         for (key, sequence) in [("a", 1), ("b", 5), ("c", 2), ("d", 9)] {
-            table.insert(key.as_bytes(), entry(sequence, b""));
+            insert(&table, key.as_bytes(), entry(sequence, b""));
         }
         assert_eq!(keys(&table.seek(b"", true, 2, 10)), [b"a", b"c"]);
         assert_eq!(keys(&table.seek(b"a", false, 9, 2)), [b"b", b"c"]);
@@ -159,10 +208,17 @@ mod tests {
     }
 
     #[test]
+    fn a_part_that_was_added_is_found() {
+        let table = Memtable::new();
+        insert(&table, b"a", entry(3, b""));
+        assert!(table.may_contain(filter_hash(b"a")) && !table.may_contain(filter_hash(b"b")));
+    }
+
+    #[test]
     fn a_replaced_entry_keeps_its_older_sequence_and_the_new_value() {
         let table = Memtable::new();
-        table.insert(&b"a"[..], entry(3, b"old"));
-        table.insert(&b"a"[..], entry(7, b"new"));
+        insert(&table, b"a", entry(3, b"old"));
+        insert(&table, b"a", entry(7, b"new"));
         let found = table.get(b"a").unwrap();
         assert_eq!((found.sequence, &*found.value), (3, &b"new"[..]));
         assert_eq!(table.len(), 1);
@@ -171,10 +227,10 @@ mod tests {
     #[test]
     fn rolling_back_leaves_exactly_what_was_before() {
         let table = Memtable::new();
-        table.insert(&b"a"[..], entry(1, b"1"));
+        insert(&table, b"a", entry(1, b"1"));
         let bytes = table.bytes();
-        table.insert(&b"b"[..], entry(2, b"2"));
-        table.insert(&b"c"[..], entry(3, b"3"));
+        insert(&table, b"b", entry(2, b"2"));
+        insert(&table, b"c", entry(3, b"3"));
         table.remove_after(1);
         assert_eq!(keys(&table.seek(b"", true, u64::MAX, 10)), [b"a"]);
         assert_eq!(table.bytes(), bytes);

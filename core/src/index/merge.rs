@@ -6,6 +6,7 @@
 
 use super::{
     cursor::Source,
+    payload::Payload,
     table::{BlockCache, Blocks},
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     error::Result,
     storage::AsyncStorage,
 };
-use alloc::{sync::Arc, vec::Vec};
+use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 /// A cursor over the union of its sources.
@@ -51,7 +52,7 @@ impl MergeCursor {
     }
 
     /// The document that came with the entry, if it is from a memtable that kept it.
-    pub(crate) fn payload(&self) -> Option<&Arc<[u8]>> {
+    pub(crate) fn payload(&self) -> Option<&Payload> {
         self.current().and_then(Source::payload)
     }
 

@@ -13,6 +13,8 @@ pub(crate) mod memtable;
 pub(crate) mod merge;
 pub(crate) mod merge_job;
 pub(crate) mod merge_policy;
+pub(crate) mod payload;
+pub(crate) mod short;
 pub(crate) mod table;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::{
     block_cursor::BlockCursor,
     builder::TableInfo,
     fences::Fences,
-    filter::Filter,
+    filter::{Filter, Probe},
     layout::{self, FOOTER_BYTES, Footer, HEADER_BYTES},
 };
 use crate::{
@@ -189,10 +189,16 @@ impl Table {
         self.filter.bytes() + self.fences.bytes() + size_of::<Table>()
     }
 
-    /// Whether a key with this filter part may be in the table; see [`filter_hash`](super::filter::filter_hash).
+    /// Whether a key with this filter part may be in the table.
     #[inline]
-    pub(crate) fn may_contain(&self, filter_hash: u64) -> bool {
-        self.filter.may_contain(filter_hash)
+    pub(crate) fn may_contain(&self, part: &Probe) -> bool {
+        self.filter.may_contain(part)
+    }
+
+    /// Asks for what [`Table::may_contain`] will look at.
+    #[inline]
+    pub(crate) fn touch_filter(&self, filter_hash: u64) {
+        self.filter.touch(filter_hash);
     }
 
     /// Finds the first entry at or after `key`, and returns whether there is one. Reads a block or two.

@@ -11,7 +11,7 @@ use crate::{
     storage::{FileInfo, FileName, Storage},
     sync::RwLock,
 };
-use alloc::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use core::{
     future::Future,
     pin::pin,
@@ -158,9 +158,4 @@ impl Bench {
         let bytes = self.raw.bytes(FileName::Table(number)).len() as u64;
         ready(Table::open(&self.storage, number, DATABASE, bytes))
     }
-}
-
-/// A key for a snapshot test: boxed as a memtable takes it.
-pub(super) fn boxed(bytes: &[u8]) -> Box<[u8]> {
-    bytes.into()
 }

@@ -3,12 +3,12 @@
 use super::{
     cursor::{Source, TableCursor},
     fences::Fences,
-    filter::filter_hash,
+    filter::{Probe, filter_hash},
     memtable::{MemEntry, Memtable},
     merge::MergeCursor,
     merge_job::MergeJob,
     table::{Blocks, NoCache, Table},
-    testing::{Bench, DATABASE, Entries, boxed, filter_part, ready},
+    testing::{Bench, DATABASE, Entries, filter_part, ready},
 };
 use crate::{
     error::{ErrorCode, Result},
@@ -105,7 +105,7 @@ proptest! {
         prop_assert_eq!(Some(table.min_key()), model.keys().next().map(|key| &key[..]));
         prop_assert_eq!(Some(table.max_key()), model.keys().next_back().map(|key| &key[..]));
         for part in model.keys().filter_map(|key| filter_part(key)) {
-            prop_assert!(table.may_contain(filter_hash(part)));
+            prop_assert!(table.may_contain(&Probe::new(filter_hash(part))));
         }
     }
 
@@ -129,8 +129,8 @@ proptest! {
             let mut visible = Entries::new();
             for (key, sequence, value) in half {
                 if memtable.get(key).is_none() {
-                    let entry = MemEntry { sequence: *sequence, value: boxed(&[*value]), payload: None };
-                    memtable.insert(boxed(key), entry);
+                    let entry = MemEntry { sequence: *sequence, value: (&[*value][..]).into(), payload: None };
+                    memtable.insert([((&key[..]).into(), entry, filter_part(key).map(filter_hash))]);
                     if *sequence <= max_sequence {
                         visible.insert(key.clone(), vec![*value]);
                     }
@@ -266,7 +266,7 @@ fn read_all(bench: &Bench, bytes: u64, model: &Entries) -> Result<()> {
     let table = Arc::new(ready(Table::open(&bench.storage, 1, DATABASE, bytes))?);
     let blocks = Blocks { storage: &bench.storage, cache: &NoCache };
     for part in model.keys().filter_map(|key| filter_part(key)) {
-        assert!(table.may_contain(filter_hash(part)));
+        assert!(table.may_contain(&Probe::new(filter_hash(part))));
     }
     let mut cursor = TableCursor::new(Arc::clone(&table));
     let mut failed = None;
@@ -424,7 +424,7 @@ fn measure_lookups_in_a_million_entries() {
         for batch in seeks.chunks(10_000).cycle().take(300) {
             let start = Instant::now();
             for seek in batch {
-                black_box(table.may_contain(filter_hash(&seek[..23])));
+                black_box(table.may_contain(&Probe::new(filter_hash(&seek[..23]))));
             }
             best[0] = best[0].min(start.elapsed().as_nanos() as f64 / batch.len() as f64);
             let start = Instant::now();

@@ -17,10 +17,12 @@ use crate::{
     limits,
     storage::{AsyncStorage, FileName, read_full},
 };
-use alloc::{sync::Arc, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 
-/// Bytes read at once when frames are read in order.
-const READ_AHEAD_BYTES: usize = 256 << 10;
+/// Bytes read at once when frames are read in order: twice as many each time, because most logs that are read are short,
+/// and room for what a file does not have would be cleared for nothing.
+const READ_AHEAD_BYTES_FIRST: usize = 16 << 10;
+const READ_AHEAD_BYTES_MAX: usize = 256 << 10;
 
 /// Records up to this size are read without an allocation of their own.
 const SMALL_RECORD_BYTES: usize = 1024;
@@ -33,6 +35,8 @@ pub(crate) struct FrameReader {
     offset: u64,
     buffer: Vec<u8>,
     buffer_offset: u64,
+    /// Bytes that the next read asks for.
+    read_ahead: usize,
 }
 
 /// What stands at a place of a segment.
@@ -48,7 +52,8 @@ pub(crate) enum Found {
 impl FrameReader {
     pub(crate) fn new(database: DatabaseId, segment: u32, offset: u64) -> Self {
         let salt = Salt::new(database, segment);
-        FrameReader { segment, salt, offset, buffer: Vec::new(), buffer_offset: offset }
+        let buffer = Vec::new();
+        FrameReader { segment, salt, offset, buffer, buffer_offset: offset, read_ahead: READ_AHEAD_BYTES_FIRST }
     }
 
     pub(crate) fn segment(&self) -> u32 {
@@ -109,7 +114,8 @@ impl FrameReader {
             let start = self.buffer.len() - keep;
             self.buffer.drain(..start);
             self.buffer_offset = self.offset;
-            self.buffer.resize(count.max(READ_AHEAD_BYTES), 0);
+            self.buffer.resize(count.max(self.read_ahead), 0);
+            self.read_ahead = (self.read_ahead * 2).min(READ_AHEAD_BYTES_MAX);
             let rest = self.buffer.get_mut(keep..).unwrap_or_default();
             let read = read_full(storage, FileName::Segment(self.segment), self.offset + keep as u64, rest).await?;
             self.buffer.truncate(keep + read);
@@ -148,12 +154,16 @@ pub(crate) async fn read_frame<S: AsyncStorage>(
 }
 
 /// Reads the value of a record that the index names.
-pub(crate) async fn read_value<S: AsyncStorage>(storage: &S, at: Location) -> Result<Arc<[u8]>> {
+pub(crate) async fn read_value<S: AsyncStorage, R>(
+    storage: &S,
+    at: Location,
+    use_it: impl FnOnce(&[u8]) -> R,
+) -> Result<R> {
     let file = FileName::Segment(at.segment);
     if at.bytes as usize > limits::VALUE_BYTES_MAX + commit::RECORD_OVERHEAD as usize {
         return Err(Error::corrupt(file, at.offset, "the index names a value larger than a value can be"));
     }
-    // Most values are small: one allocation, for the value itself.
+    // Most values are small: no allocation.
     let (mut small, mut large) = ([0; SMALL_RECORD_BYTES], Vec::new());
     let record = match small.get_mut(..at.bytes as usize) {
         Some(record) => record,
@@ -164,7 +174,7 @@ pub(crate) async fn read_value<S: AsyncStorage>(storage: &S, at: Location) -> Re
     };
     let read = read_full(storage, file, at.offset, record).await.map_err(|e| missing(e, at))?;
     let value = record.get(..read).filter(|_| read == at.bytes as usize).and_then(commit::read_record);
-    value.map(Arc::from).ok_or_else(|| Error::corrupt(file, at.offset, "the checksum of the value does not match"))
+    value.map(use_it).ok_or_else(|| Error::corrupt(file, at.offset, "the checksum of the value does not match"))
 }
 
 /// The commit in a frame's body.

@@ -187,7 +187,8 @@ pub(crate) async fn replay<S: AsyncStorage>(
     repair: bool,
     mut apply: impl FnMut(Replayed<'_>) -> Result<()>,
 ) -> Result<Recovered> {
-    let mut actors: BTreeMap<_, _> = manifest.actors.iter().copied().collect();
+    let mut actors = BTreeMap::new();
+    actors.extend(manifest.actors.iter().copied());
     let mut clock = manifest.clock;
     let mut new_segments = Vec::new();
     let mut follower = Follower::new(manifest.database, manifest.actor, manifest.checkpoint);

@@ -121,8 +121,9 @@ impl LogWriter {
         let run = match self.runs.last_mut() {
             Some(run) if run.segment == self.end.segment => run,
             _ => {
-                let run =
-                    Run { segment: self.end.segment, offset: self.end.offset, bytes: Vec::new(), begins_after: None };
+                // Most runs are of one commit.
+                let bytes = Vec::with_capacity(frame_bytes as usize);
+                let run = Run { segment: self.end.segment, offset: self.end.offset, bytes, begins_after: None };
                 self.runs.push(run);
                 let last = self.runs.len() - 1;
                 &mut self.runs[last]

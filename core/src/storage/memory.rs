@@ -54,7 +54,6 @@ impl MemoryStorage {
         Self::over(Files { by_name: files.by_name.clone(), used: files.used, bytes_max: files.bytes_max })
     }
 
-    #[cfg_attr(not(feature = "std"), allow(clippy::arc_with_non_send_sync, reason = "there is one thread"))]
     fn over(files: Files) -> Self {
         MemoryStorage { files: Arc::new(RwLock::new(files)), closed: AtomicBool::new(false) }
     }

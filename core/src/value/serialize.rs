@@ -50,7 +50,15 @@ impl Serialize for Value {
 
 /// What is said of a float that is no value.
 pub(crate) fn not_finite(float: f64) -> String {
-    format!("{float} is not a value: floats have to be finite")
+    // There are only these, and in a module for browsers the machinery that writes floats is a download.
+    let name = if float.is_nan() {
+        "NaN"
+    } else if float > 0.0 {
+        "inf"
+    } else {
+        "-inf"
+    };
+    format!("{name} is not a value: floats have to be finite")
 }
 
 /// What is said of an integer that is no value.

@@ -143,6 +143,9 @@ fn things_that_are_not_there() {
     refused(db.lineage(users.at("nobody", head), Direction::Causes, 3), ErrorCode::NotFound, &["users/nobody"]);
     let late = WatchOptions { token: Some(1000), ..WatchOptions::default() };
     refused(db.watch(late), ErrorCode::InvalidArgument, &["1000", "52", "another database"]);
+    let impossible = |name: String| WatchOptions { collection: Some(name), ..WatchOptions::default() };
+    refused(db.watch(impossible("a/b".into())), ErrorCode::InvalidArgument, &["a/b", "slash"]);
+    refused(db.watch(impossible("n".repeat(129))), ErrorCode::LimitExceeded, &["129", "128"]);
     unharmed(&db);
 }
 

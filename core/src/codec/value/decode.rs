@@ -20,7 +20,7 @@ const RESERVE_MAX: usize = 64;
 /// # Errors
 /// `CORRUPT`, with the place in `bytes`, for anything else.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Value> {
-    let mut reader = Reader { rest: bytes, bytes: bytes.len(), items: 0 };
+    let mut reader = Reader::new(bytes);
     if bytes.len() > VALUE_BYTES_MAX {
         return Err(reader.corrupt(format_args!("{} bytes are more than a value may take", bytes.len())));
     }
@@ -28,8 +28,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Value> {
     if reader.rest.is_empty() { Ok(value) } else { Err(reader.corrupt("bytes follow the value")) }
 }
 
-struct Reader<'a> {
-    rest: &'a [u8],
+pub(super) struct Reader<'a> {
+    pub(super) rest: &'a [u8],
     /// Length of the whole, to tell the place of an error.
     bytes: usize,
     /// Elements and entries that were announced.
@@ -37,6 +37,10 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Reader { rest: bytes, bytes: bytes.len(), items: 0 }
+    }
+
     // Inlined into `map` and `array`, a decoded value is made where it stays: a sixth of the time of a document.
     #[inline(always)]
     fn value(&mut self, depth: usize) -> Result<Value> {
@@ -46,13 +50,7 @@ impl<'a> Reader<'a> {
             tag::STRING..=tag::STRING_MAX => Value::String(self.text(usize::from(tag - tag::STRING))?),
             tag::MAP..=tag::MAP_MAX => Value::Map(self.map(usize::from(tag - tag::MAP), depth)?),
             tag::ARRAY..=tag::ARRAY_MAX => Value::Array(self.array(usize::from(tag - tag::ARRAY), depth)?),
-            tag::POSITIVE..=tag::POSITIVE_MAX => {
-                let int = self.int(tag - tag::POSITIVE)?;
-                if int <= tag::INT_MAX.into() {
-                    return Err(self.corrupt("an integer is not in its shortest form"));
-                }
-                Value::Int(int)
-            }
+            tag::POSITIVE..=tag::POSITIVE_MAX => Value::Int(self.positive(tag - tag::POSITIVE)?),
             tag::NEGATIVE..=tag::NEGATIVE_MAX => Value::Int(!self.int(tag - tag::NEGATIVE)?),
             tag::NULL => Value::Null,
             tag::FALSE => Value::Bool(false),
@@ -102,11 +100,7 @@ impl<'a> Reader<'a> {
         let mut entries: Vec<(Text, Value)> = Vec::with_capacity(count.min(RESERVE_MAX));
         let mut last: Option<&[u8]> = None;
         for _ in 0..count {
-            let length = self.length(0, 1)?;
-            let key = self.str(length)?;
-            if last.is_some_and(|last| last >= key.as_bytes()) {
-                return Err(self.corrupt(format_args!("the key {key:?} is not after the one before it")));
-            }
+            let key = self.key(last)?;
             last = Some(key.as_bytes());
             let value = self.value(depth)?;
             entries.push((key.into(), value));
@@ -114,8 +108,19 @@ impl<'a> Reader<'a> {
         Ok(Map::from_sorted(entries))
     }
 
+    /// The key of a map's entry, which has to come after the last one.
+    #[inline]
+    pub(super) fn key(&mut self, last: Option<&[u8]>) -> Result<&'a str> {
+        let length = self.length(0, 1)?;
+        let key = self.str(length)?;
+        if last.is_some_and(|last| last >= key.as_bytes()) {
+            return Err(self.corrupt(format_args!("the key {key:?} is not after the one before it")));
+        }
+        Ok(key)
+    }
+
     /// Begins a container of `count` items and returns the depth of what is in it.
-    fn enter(&mut self, depth: usize, count: usize) -> Result<usize> {
+    pub(super) fn enter(&mut self, depth: usize, count: usize) -> Result<usize> {
         self.items = self.items.saturating_add(count);
         if self.items > VALUE_ITEMS_MAX {
             return Err(self.corrupt("more elements and entries than a value may have"));
@@ -125,7 +130,7 @@ impl<'a> Reader<'a> {
 
     /// A varint of at least `least`, each of whose units has at least `unit` bytes after it.
     #[inline]
-    fn length(&mut self, least: usize, unit: usize) -> Result<usize> {
+    pub(super) fn length(&mut self, least: usize, unit: usize) -> Result<usize> {
         let length = varint::read_u64(&mut self.rest).and_then(|length| usize::try_from(length).ok());
         match length {
             Some(length) if length < least => Err(self.corrupt("a length is not in its shortest form")),
@@ -135,8 +140,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A number that is too large to stand in the tag.
+    pub(super) fn positive(&mut self, more: u8) -> Result<i64> {
+        let int = self.int(more)?;
+        if int <= tag::INT_MAX.into() {
+            return Err(self.corrupt("an integer is not in its shortest form"));
+        }
+        Ok(int)
+    }
+
     /// A number of one byte more than `more`, whose highest byte is not in vain.
-    fn int(&mut self, more: u8) -> Result<i64> {
+    pub(super) fn int(&mut self, more: u8) -> Result<i64> {
         let bytes = self.take(usize::from(more) + 1)?;
         let number = bytes.iter().rev().fold(0, |number: u64, &byte| number << 8 | u64::from(byte));
         if more > 0 && bytes.last() == Some(&0) {
@@ -145,7 +159,7 @@ impl<'a> Reader<'a> {
         i64::try_from(number).map_err(|_| self.corrupt("an integer has more than 64 bits"))
     }
 
-    fn finite(&self, float: f64) -> Result<Value> {
+    pub(super) fn finite(&self, float: f64) -> Result<Value> {
         if float.is_finite() { Ok(Value::Float(float)) } else { Err(self.corrupt("a float is not finite")) }
     }
 
@@ -154,24 +168,24 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    fn str(&mut self, length: usize) -> Result<&'a str> {
+    pub(super) fn str(&mut self, length: usize) -> Result<&'a str> {
         let bytes = self.take(length)?;
         core::str::from_utf8(bytes).map_err(|e| self.corrupt(format_args!("a string is not UTF-8: {e}")))
     }
 
-    fn byte(&mut self) -> Result<u8> {
+    pub(super) fn byte(&mut self) -> Result<u8> {
         self.array_of().map(|[byte]| byte)
     }
 
     #[inline]
-    fn array_of<const N: usize>(&mut self) -> Result<[u8; N]> {
+    pub(super) fn array_of<const N: usize>(&mut self) -> Result<[u8; N]> {
         let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(|| self.cut_off())?;
         self.rest = rest;
         Ok(*bytes)
     }
 
     #[inline]
-    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let (bytes, rest) = self.rest.split_at_checked(length).ok_or_else(|| self.cut_off())?;
         self.rest = rest;
         Ok(bytes)
@@ -183,7 +197,7 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    fn corrupt(&self, what: impl fmt::Display) -> Error {
+    pub(super) fn corrupt(&self, what: impl fmt::Display) -> Error {
         Error::corrupt("value", (self.bytes - self.rest.len()) as u64, format!("{what}"))
     }
 }

@@ -5,7 +5,7 @@
 
 mod serializer;
 
-use super::{SHORT_COUNT_MAX, SHORT_STRING_MAX, decode, exact_f32, tag};
+use super::{SHORT_COUNT_MAX, decode, exact_f32, tag, write};
 use crate::{
     codec::varint,
     error::ErrorCode,
@@ -75,23 +75,13 @@ impl Encoder<'_> {
 
     fn long(&mut self, tag: u8, bytes: &[u8]) -> Outcome {
         self.room(bytes.len())?;
-        self.out.push(tag);
-        varint::write_u64(self.out, bytes.len() as u64);
-        self.out.extend_from_slice(bytes);
+        write::long(self.out, tag, bytes);
         Ok(())
     }
 
     fn int(&mut self, int: i64) -> Outcome {
         self.room(0)?;
-        let (tag, number) =
-            if int < 0 { (tag::NEGATIVE, (!int).cast_unsigned()) } else { (tag::POSITIVE, int.cast_unsigned()) };
-        if int >= 0 && number <= u64::from(tag::INT_MAX) {
-            self.out.push(number as u8);
-            return Ok(());
-        }
-        let bytes = (u64::BITS - number.leading_zeros()).div_ceil(8).max(1);
-        self.out.push(tag + (bytes - 1) as u8);
-        self.out.extend_from_slice(&number.to_le_bytes()[..bytes as usize]);
+        write::int(self.out, int);
         Ok(())
     }
 
@@ -121,12 +111,8 @@ impl Encoder<'_> {
     }
 
     fn string(&mut self, text: &str) -> Outcome {
-        if text.len() > SHORT_STRING_MAX {
-            return self.long(tag::LONG_STRING, text.as_bytes());
-        }
         self.room(text.len())?;
-        self.out.push(tag::STRING + text.len() as u8);
-        self.out.extend_from_slice(text.as_bytes());
+        write::text(self.out, text);
         Ok(())
     }
 

@@ -1,0 +1,98 @@
+//! When maintenance runs: after the commit that made it due, or when it is asked for; and closing.
+
+use super::Inner;
+use crate::{
+    Result,
+    engine::{Export, model::Durability},
+    storage::AsyncStorage,
+};
+
+/// Entries of index tables that one step of a merge goes over. The same as with threads: the files are the same bytes.
+const STEP_ENTRIES: usize = 16_384;
+
+impl<S: AsyncStorage> Inner<S> {
+    /// Whether what is acknowledged has yet to be made durable soon.
+    fn sync_due(&self) -> bool {
+        self.options.durability == Durability::Relaxed && !self.engine.is_read_only() && self.engine.has_unsynced()
+    }
+
+    pub(super) fn maintenance_due(&self) -> bool {
+        self.engine.check_writable().is_ok() && (self.engine.checkpoint_due().0 || self.sync_due())
+    }
+
+    /// After a commit: does the maintenance that is due, unless someone else is to.
+    pub(super) async fn after_commit(&self) {
+        if self.engine.checkpoint_due().0 && !self.options.manual_maintenance {
+            // The commit is durable; maintenance that fails is tried again after the next one.
+            let _ = self.maintain(usize::MAX).await;
+        }
+    }
+
+    /// Before a commit: waits for a checkpoint when the tail of the log has grown to its bound.
+    pub(crate) async fn relieve(&self) -> Result<()> {
+        if self.engine.checkpoint_due().1 {
+            let _turn = self.maintenance.acquire().await;
+            // Whoever had the turn before may have made it.
+            if self.engine.checkpoint_due().1 {
+                self.engine.check_writable()?;
+                self.checkpoint_in_turn().await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn checkpoint(&self) -> Result<()> {
+        self.engine.check_writable()?;
+        let _turn = self.maintenance.acquire().await;
+        self.checkpoint_in_turn().await
+    }
+
+    async fn checkpoint_in_turn(&self) -> Result<()> {
+        // One that failed before is finished first.
+        self.engine.finish_checkpoint().await?;
+        {
+            let _gate = self.gate.acquire().await;
+            let _flush = self.flusher.acquire().await;
+            self.engine.begin_checkpoint().await?;
+        }
+        self.published.raise();
+        self.engine.finish_checkpoint().await
+    }
+
+    async fn maintain(&self, steps: usize) -> Result<bool> {
+        self.engine.check_writable()?;
+        let _turn = self.maintenance.acquire().await;
+        if self.engine.checkpoint_due().0 {
+            self.checkpoint_in_turn().await?;
+        }
+        for _ in 0..steps {
+            if !self.engine.merge_step(STEP_ENTRIES).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) async fn maintain_all(&self, steps: usize) -> Result<bool> {
+        let more = self.maintain(steps).await?;
+        if self.sync_due() {
+            self.sync().await?;
+        }
+        Ok(more)
+    }
+
+    /// A copy of what is published now.
+    pub(crate) async fn export(&self) -> Result<Export> {
+        let _turn = self.maintenance.acquire().await;
+        self.engine.export().await
+    }
+
+    pub(super) async fn close(&self) -> Result<()> {
+        let _turn = self.maintenance.acquire().await;
+        let _gate = self.gate.acquire().await;
+        let _flush = self.flusher.acquire().await;
+        let result = self.engine.close().await;
+        self.published.raise();
+        result
+    }
+}

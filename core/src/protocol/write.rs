@@ -1,0 +1,301 @@
+//! Calls that write: documents, transactions, tags, restores; with the tokens that make sending a call again harmless.
+
+use super::{
+    Inner,
+    arguments::{Arguments, At, Reads, WriteInfo},
+    read::encode,
+    results::{self, Results},
+};
+use crate::{
+    Error, ErrorCode, Moment, Result, VersionId,
+    engine::{
+        Draft, DraftChange, Encoded, Feed, FeedFilter, Scope, check_count, check_key, check_own_collection,
+        sort_changes, tag_exists,
+    },
+    limits::TOKEN_COMMITS_MAX,
+    storage::AsyncStorage,
+};
+use alloc::{format, sync::Arc, vec::Vec};
+
+/// A write that is ready to be made.
+pub(super) struct Write {
+    draft: Draft,
+    after: Option<u64>,
+}
+
+impl Write {
+    fn new(info: WriteInfo, changes: Vec<DraftChange>) -> Write {
+        Write { after: info.after, draft: Draft { info: info.info, token: info.token, changes, ..Draft::default() } }
+    }
+}
+
+/// The arguments of a put.
+pub(super) fn put(mut given: Arguments<'_>) -> Result<Write> {
+    let (collection, key) = (given.text("collection")?, given.text("key")?);
+    let info = given.info()?;
+    let (expected, expires_at) = (given.expected()?, given.int_or_null("expires_at")?);
+    let value = given.value("value")?;
+    given.end()?;
+    let change = DraftChange { expected, expires_at, ..change(&collection.into(), key, Some(value))? };
+    Ok(Write::new(info, [change].into()))
+}
+
+fn change(collection: &Arc<str>, key: &str, value: Option<&[u8]>) -> Result<DraftChange> {
+    check_own_collection(collection)?;
+    check_key(key)?;
+    // The arguments have been checked for being canonical when they were gone over.
+    Ok(DraftChange::new(
+        collection.clone(),
+        key,
+        value.map(|bytes| Encoded::from_canonical(Arc::<[u8]>::from(bytes).into())),
+    ))
+}
+
+/// The search for the commit of a call that may have been made before.
+struct Search {
+    feed: Feed,
+    token: crate::codec::commit::Token,
+}
+
+impl Search {
+    async fn find<S: AsyncStorage>(&mut self, engine: &crate::engine::Engine<S>) -> Result<Option<VersionId>> {
+        self.feed.find_token(engine, self.token, TOKEN_COMMITS_MAX).await
+    }
+}
+
+impl<S: AsyncStorage + 'static> Inner<S> {
+    /// What a write returns: its commit, and where the log is.
+    fn written(&self, version: Option<VersionId>) -> Results {
+        let mut out = Results::new();
+        results::version_or_null(&mut out, version);
+        results::count(&mut out, self.engine().published());
+        out
+    }
+
+    /// Begins to look for a call that was made before, and goes as far as that is possible without the turn to write.
+    async fn search(&self, draft: &Draft, after: Option<u64>) -> Result<Option<Search>> {
+        let (Some(token), Some(after)) = (draft.token, after) else { return Ok(None) };
+        // A log that is shorter than the client saw it has lost what came behind that.
+        let after = after.min(self.engine().published());
+        let feed = self.engine().feed(Some(after), FeedFilter::default()).await?;
+        let mut search = Search { feed, token };
+        // Found or not is asked for again in the turn, from where this ended.
+        let from = search.feed.token();
+        if search.find(self.engine()).await?.is_some() {
+            search.feed = self.engine().feed(Some(from), FeedFilter::default()).await?;
+        }
+        Ok(Some(search))
+    }
+
+    /// The commit of a call that was made before. The caller has the turn.
+    async fn found(&self, search: Option<&mut Search>) -> Result<Option<VersionId>> {
+        let Some(search) = search else { return Ok(None) };
+        // It may be under way right now. What fails here fails the writers that it belongs to.
+        let _ = self.database.0.settle_all().await;
+        search.find(self.engine()).await
+    }
+
+    async fn make(&self, write: Write, reads: Option<&Reads>) -> Result<Option<VersionId>> {
+        let Write { draft, after } = write;
+        let database = &self.database.0;
+        database.relieve().await?;
+        let mut search = self.search(&draft, after).await?;
+        let appended = {
+            let _turn = database.turn().await;
+            if let Some(version) = self.found(search.as_mut()).await? {
+                return Ok(Some(version));
+            }
+            let epoch = reads.map(|_| self.engine().epoch());
+            if let Some(reads) = reads {
+                self.check_reads(reads).await?;
+            }
+            database.append(draft, epoch).await?
+        };
+        database.settle(appended).await
+    }
+
+    pub(super) async fn put(&self, write: Write) -> Result<Results> {
+        let version = self.make(write, None).await?;
+        version.ok_or_else(|| Error::new(ErrorCode::Aborted, "the write had no effect"))?;
+        Ok(self.written(version))
+    }
+
+    pub(super) async fn delete(&self, mut given: Arguments<'_>) -> Result<Results> {
+        let (collection, key) = (given.text("collection")?, given.text("key")?);
+        let info = given.info()?;
+        let expected = given.expected()?;
+        given.end()?;
+        let change = DraftChange { expected, ..change(&collection.into(), key, None)? };
+        let version = self.make(Write::new(info, [change].into()), None).await?;
+        Ok(self.written(version))
+    }
+
+    pub(super) async fn put_many(&self, mut given: Arguments<'_>) -> Result<Results> {
+        let collection: Arc<str> = given.text("collection")?.into();
+        check_own_collection(&collection)?;
+        let info = given.info()?;
+        let mut changes = Vec::new();
+        while !given.is_empty() {
+            let key = given.text("key")?;
+            check_count(changes.len() + 1)?;
+            changes.push(change(&collection, key, Some(given.value("value")?))?);
+        }
+        sort_changes(&mut changes);
+        let version = self.make(Write::new(info, changes), None).await?;
+        Ok(self.written(version))
+    }
+
+    pub(super) async fn commit(&self, mut given: Arguments<'_>) -> Result<Results> {
+        let info = given.info()?;
+        let reads = given.reads()?;
+        let mut changes: Vec<DraftChange> = Vec::new();
+        while !given.is_empty() {
+            let (collection, key) = (given.text("collection")?, given.text("key")?);
+            let (expected, expires_at) = (given.expected()?, given.int_or_null("expires_at")?);
+            let value = if given.bool("present")? { Some(given.value("value")?) } else { None };
+            check_count(changes.len() + 1)?;
+            // Most changes of a transaction are of one collection.
+            let known = changes.last().map(|last| &last.collection).filter(|name| ***name == *collection).cloned();
+            let change = change(&known.unwrap_or_else(|| collection.into()), key, value)?;
+            changes.push(DraftChange { expected, expires_at, ..change });
+        }
+        sort_changes(&mut changes);
+        let version = self.make(Write::new(info, changes), Some(&reads)).await?;
+        Ok(self.written(version))
+    }
+
+    /// Reads again what a transaction has read, and fails where that differs from what it saw. The caller has the turn, so
+    /// what is there now is what its commit will be made on top of.
+    async fn check_reads(&self, reads: &Reads) -> Result<()> {
+        let view = self.engine().writer_view();
+        let conflict = |collection: &str, key: &str| {
+            let message = format!("{collection}/{key} was changed since the transaction read it; run it again");
+            Err(Error::new(ErrorCode::Conflict, message))
+        };
+        for (collection, key, seen) in &reads.documents {
+            if self.engine().live_version(&view, collection, key).await? != *seen {
+                return conflict(collection, key);
+            }
+        }
+        for read in &reads.scans {
+            let mut scan = self.engine().scan(view.clone(), &read.collection, &read.range, read.order)?;
+            let mut rows = read.rows.iter();
+            let mut left = read.limit.unwrap_or(u64::MAX);
+            while left > 0 {
+                left -= 1;
+                match (scan.next_version(self.engine()).await?, rows.next()) {
+                    (None, None) => break,
+                    (Some((key, version)), Some((seen, at))) if key == *seen && version.id == *at => {}
+                    (Some((key, _)), _) => return conflict(&read.collection, &key),
+                    (None, Some((key, _))) => return conflict(&read.collection, key),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn tag(&self, mut given: Arguments<'_>) -> Result<Results> {
+        let name = given.text("name")?;
+        let moment = unheld(given.moment("moment")?)?;
+        let info = given.info()?;
+        given.end()?;
+        let database = &self.database.0;
+        let write = Write::new(info, Vec::new());
+        let mut search = self.search(&write.draft, write.after).await?;
+        let made = {
+            let _turn = database.turn().await;
+            match self.found(search.as_mut()).await? {
+                Some(_) => None,
+                None => {
+                    let (draft, tag) = self.engine().draft_tag(name, &moment, write.draft.info).await?;
+                    let draft = Draft { token: write.draft.token, ..draft };
+                    Some((database.append(draft, None).await.map_err(|e| tag_exists(name, e))?, tag))
+                }
+            }
+        };
+        let tag = match made {
+            Some((appended, tag)) => {
+                database.settle(appended).await?;
+                tag
+            }
+            None => self.engine().tag(name).await?,
+        };
+        let mut out = encode(&results::tag(&tag))?;
+        results::count(&mut out, self.engine().published());
+        Ok(out)
+    }
+
+    pub(super) async fn untag(&self, mut given: Arguments<'_>) -> Result<Results> {
+        let name = given.text("name")?;
+        let info = given.info()?;
+        given.end()?;
+        let database = &self.database.0;
+        let write = Write::new(info, Vec::new());
+        let mut search = self.search(&write.draft, write.after).await?;
+        let appended = {
+            let _turn = database.turn().await;
+            match self.found(search.as_mut()).await? {
+                Some(_) => None,
+                None => {
+                    let draft = self.engine().draft_untag(name, write.draft.info).await?;
+                    database.append(Draft { token: write.draft.token, ..draft }, None).await?
+                }
+            }
+        };
+        database.settle(appended).await?;
+        let mut out = Results::new();
+        results::count(&mut out, self.engine().published());
+        Ok(out)
+    }
+
+    pub(super) async fn restore(&self, mut given: Arguments<'_>) -> Result<Results> {
+        let (collection, key) = (given.text_or_null("collection")?, given.text_or_null("key")?);
+        let moment = unheld(given.moment("moment")?)?;
+        let info = given.info()?;
+        given.end()?;
+        collection.map(check_own_collection).transpose()?;
+        let scope = match (collection, key) {
+            (Some(collection), Some(key)) => Scope::Document(collection, key),
+            (Some(collection), None) => Scope::Collection(collection),
+            (None, None) => Scope::Workspace,
+            (None, Some(_)) => return Err(Error::invalid("a key without a collection names no document")),
+        };
+        let database = &self.database.0;
+        let write = Write::new(info, Vec::new());
+        let mut search = self.search(&write.draft, write.after).await?;
+        let appended = {
+            let _turn = database.turn().await;
+            if let Some(version) = self.found(search.as_mut()).await? {
+                return Ok(self.written(Some(version)));
+            }
+            // What is restored is compared with what is published: nothing may be under way.
+            database.settle_all().await?;
+            let draft = self.engine().draft_restore(scope, &moment, write.draft.info).await?;
+            database.append(Draft { token: write.draft.token, ..draft }, None).await?
+        };
+        let version = database.settle(appended).await?;
+        Ok(self.written(version))
+    }
+
+    pub(super) async fn sync(&self, given: Arguments<'_>) -> Result<Results> {
+        given.end()?;
+        self.database.0.sync().await?;
+        let mut out = Results::new();
+        results::count(&mut out, self.engine().published());
+        Ok(out)
+    }
+
+    pub(super) async fn checkpoint(&self, given: Arguments<'_>) -> Result<Results> {
+        given.end()?;
+        self.database.0.checkpoint().await?;
+        Ok(Results::new())
+    }
+}
+
+/// The moment of a tag or restore, which outlives any snapshot.
+fn unheld(at: At) -> Result<Moment> {
+    match at {
+        At::Moment(moment) => Ok(moment),
+        At::Snapshot(_) => Err(Error::invalid("a snapshot is of this session: name a version, commit, tag or time")),
+    }
+}

@@ -1,0 +1,27 @@
+// What every entry point exports beside its `open`.
+
+export { Collection, type Change, type HistoryOptions, type PutOptions, type WriteOptions } from "./collection.js";
+export type { DocumentChange } from "./changes.js";
+export { Database, type Info, type Stats, type Tag, type VerifyReport } from "./database.js";
+export { KoruError, type ErrorCode } from "./error.js";
+export type { Lineage, LineageOptions } from "./lineage.js";
+export type { OpenOptions } from "./options.js";
+export { Float, type Value } from "./protocol/value.js";
+export {
+  dateOf,
+  type Commit,
+  type CommitChange,
+  type CommitOptions,
+  type Document,
+  type DocumentVersion,
+  type Expected,
+  type Expiry,
+  type KeyRange,
+  type Moment,
+  type Version,
+  type VersionId,
+} from "./protocol/words.js";
+export { Rows, type AbortOptions } from "./rows.js";
+export { Snapshot, SnapshotCollection, type ScanOptions } from "./snapshot.js";
+export { Transaction, TransactionCollection, type TransactionOptions } from "./transaction.js";
+export type { WatchEvent, WatchOptions } from "./watch.js";

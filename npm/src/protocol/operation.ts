@@ -1,0 +1,38 @@
+// The numbers of the operations (docs/reference/protocol.md#operations).
+
+export const Operation = {
+  get: 1,
+  getMany: 2,
+  put: 3,
+  delete: 4,
+  putMany: 5,
+  commit: 6,
+  scan: 7,
+  history: 8,
+  log: 9,
+  changes: 10,
+  watch: 11,
+  next: 12,
+  release: 13,
+  snapshot: 14,
+  diff: 15,
+  tag: 16,
+  untag: 17,
+  tags: 18,
+  restore: 19,
+  lineage: 20,
+  findCommit: 21,
+  collections: 22,
+  heads: 23,
+  version: 24,
+  verify: 25,
+  info: 26,
+  stats: 27,
+  sync: 28,
+  checkpoint: 29,
+  export: 30,
+  exportRead: 31,
+  cancel: 32,
+} as const;
+
+export type Operation = (typeof Operation)[keyof typeof Operation];

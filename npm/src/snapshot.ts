@@ -1,0 +1,178 @@
+// A database as it was at a moment: reading only.
+
+import { KoruError } from "./error.js";
+import { Operation } from "./protocol/operation.js";
+import type { Value } from "./protocol/value.js";
+import {
+  readDocument, text, writeMoment, writeRange,
+  type Document, type KeyRange, type Moment, type SnapshotHandle,
+} from "./protocol/words.js";
+import { pages, release, Rows, throwIfAborted, untilAborted, type AbortOptions } from "./rows.js";
+import type { Connection } from "./transport/connection.js";
+
+export interface ScanOptions extends KeyRange, AbortOptions {
+  /** At most so many documents. */
+  limit?: number;
+}
+
+/** A moment, and the session of the handle that it hangs on if it does. */
+export interface Place {
+  moment: Moment | SnapshotHandle | undefined;
+  session?: number | undefined;
+}
+
+/** The documents of one collection at a moment. `Collection` is the same now, with writing. */
+export class SnapshotCollection<T = Value> {
+  /** @internal */
+  constructor(
+    /** @internal */ readonly connection: Connection,
+    /** Its name. */
+    readonly name: string,
+    /** @internal */ readonly place: Place,
+  ) {
+    text(name, "the name of a collection");
+  }
+
+  /** The value of a document; `undefined` if it is not there: never written, deleted or expired. */
+  async get(key: string, options?: AbortOptions): Promise<T | undefined> {
+    const answer = await this.#read(Operation.get, options, (writer) => writer.string(text(key, "a key")));
+    return answer.done ? undefined : (readDocument<T>(answer, key).value);
+  }
+
+  /** The document with its version, or `undefined`. */
+  async document(key: string, options?: AbortOptions): Promise<Document<T> | undefined> {
+    const answer = await this.#read(Operation.get, options, (writer) => writer.string(text(key, "a key")));
+    return answer.done ? undefined : readDocument<T>(answer, key);
+  }
+
+  /** The values of many documents, in the order of the keys; `undefined` where there is none. One call, one moment. */
+  async getMany(keys: readonly string[], options?: AbortOptions): Promise<(T | undefined)[]> {
+    return (await this.documents(keys, options)).map((document) => document?.value);
+  }
+
+  /** As `getMany`, with versions. */
+  async documents(keys: readonly string[], options?: AbortOptions): Promise<(Document<T> | undefined)[]> {
+    const answer = await this.#read(Operation.getMany, options, (writer) => {
+      writer.array(keys.length);
+      for (const key of keys) writer.string(text(key, "a key"));
+    });
+    // The answer is one result for each key, or one array of them.
+    return keys.map((key) => (answer.array() === 0 ? undefined : readDocument<T>(answer, key)));
+  }
+
+  /** The documents of a range in the order of their keys' UTF-8 bytes, as of one moment. */
+  scan(options: ScanOptions = {}): Rows<Document<T>> {
+    const { signal } = options;
+    return this.#rows(options, true, (reader) => {
+      reader.array();
+      return readDocument<T>(reader, reader.string());
+    }, (row) => row.key, signal);
+  }
+
+  /** The keys of a range, as `scan` finds them, without reading values. */
+  keys(options: ScanOptions = {}): Rows<string> {
+    return this.#rows(options, false, (reader) => {
+      reader.array();
+      const key = reader.string();
+      reader.value();
+      reader.value();
+      reader.value();
+      return key;
+    }, (key) => key, options.signal);
+  }
+
+  #rows<R>(
+    options: ScanOptions,
+    values: boolean,
+    read: (reader: import("./protocol/reader.js").Reader) => R,
+    keyOf: (row: R) => string,
+    signal: AbortSignal | undefined,
+  ): Rows<R> {
+    const { connection, name, place: { moment, session } } = this;
+    return new Rows(() => {
+      let left = options.limit;
+      return pages<R>(connection, {
+        operation: Operation.scan,
+        session,
+        signal,
+        // What is now changes: a scan of it cannot go on elsewhere and still have seen one moment.
+        resumable: moment !== undefined && session === undefined,
+        write: (writer, page, last) => {
+          writer.string(name);
+          writeRange(writer, last === undefined ? options : behind(options, keyOf(last)));
+          writeMoment(writer, moment);
+          if (left === undefined) writer.null();
+          else writer.integer(left);
+          writer.integer(page);
+          writer.bool(values);
+        },
+        read: (reader) => {
+          if (left !== undefined) left--;
+          return read(reader);
+        },
+      });
+    });
+  }
+
+  async #read(operation: Operation, options: AbortOptions | undefined, key: (writer: import("./protocol/writer.js").Writer) => void) {
+    throwIfAborted(options?.signal);
+    const { moment, session } = this.place;
+    const answer = this.connection.read(
+      operation,
+      (writer) => {
+        writer.string(this.name);
+        key(writer);
+        writeMoment(writer, moment);
+      },
+      session,
+    );
+    return untilAborted(answer, options?.signal);
+  }
+}
+
+/** The rest of a range behind a key. */
+export function behind(range: KeyRange, key: string): KeyRange {
+  const { prefix, from, after, to, before, descending } = range;
+  const rest = descending ? { prefix, from, after, before: key, descending } : { prefix, after: key, to, before };
+  return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as KeyRange;
+}
+
+/** All collections at one moment. */
+export class Snapshot implements AsyncDisposable {
+  #handle: number | undefined;
+
+  /** @internal */
+  constructor(
+    readonly connection: Connection,
+    readonly place: Place,
+  ) {
+    const { moment } = place;
+    if (moment && typeof moment === "object" && "snapshot" in moment) this.#handle = moment.snapshot;
+  }
+
+  /** A collection as of this moment. */
+  collection<T = Value>(name: string): SnapshotCollection<T> {
+    if (this.place.session !== undefined && this.#handle === undefined) {
+      throw new KoruError("CLOSED", "the snapshot was closed");
+    }
+    return new SnapshotCollection<T>(this.connection, name, this.place);
+  }
+
+  /** The names of the collections that hold a document then, ascending. */
+  async collections(): Promise<string[]> {
+    const { moment, session } = this.place;
+    const answer = await this.connection.read(Operation.collections, (writer) => writeMoment(writer, moment), session);
+    return answer.value() as unknown as string[];
+  }
+
+  /** Lets go of what the snapshot keeps from being cleaned up. */
+  async close(): Promise<void> {
+    if (this.#handle === undefined || this.place.session === undefined) return;
+    release(this.connection, this.#handle, this.place.session);
+    this.#handle = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

@@ -1,0 +1,34 @@
+// Every check of this package: types, tests in Node, tests in Chromium. `node test.mjs [node|browser] [--only=NAME]`.
+
+import { build } from "esbuild";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, rmSync } from "node:fs";
+
+const here = (path) => new URL(path, import.meta.url).pathname;
+const which = process.argv.slice(2).filter((arg) => !arg.startsWith("--"));
+const only = process.argv.find((arg) => arg.startsWith("--only="))?.slice(7);
+const wants = (name) => which.length === 0 || which.includes(name);
+
+function run(...args) {
+  const { status } = spawnSync(process.execPath, args, { stdio: "inherit", cwd: here(".") });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+run(here("node_modules/typescript/bin/tsc"));
+run(here("build.mjs"));
+rmSync(here("build"), { recursive: true, force: true });
+// Using what is newer than Node 20 is for the tests' convenience: esbuild makes it older.
+const common = { bundle: true, format: "esm", target: "es2022", sourcemap: "inline", logLevel: "warning", outdir: here("build") };
+const glue = {
+  name: "bindings",
+  setup: (b) => b.onResolve({ filter: /\/wasm\/koru\.js$/ }, () => ({ path: "./koru.js", external: true })),
+};
+const nodeTests = ["node", "conformance-node", "browser"].map((name) => here(`test/${name}.test.ts`));
+await build({ ...common, entryPoints: nodeTests, platform: "node", packages: "external", plugins: [glue] });
+await build({ ...common, entryPoints: ["page", "worker"].map((name) => here(`test/browser/${name}.ts`)) });
+for (const file of ["koru.wasm", "koru.js"]) copyFileSync(here(`dist/${file}`), here(`build/${file}`));
+
+const tests = [];
+if (wants("node")) tests.push(here("build/node.test.js"), here("build/conformance-node.test.js"));
+if (wants("browser")) tests.push(here("build/browser.test.js"));
+run("--enable-source-maps", "--test", "--test-concurrency=1", "--test-timeout=240000", "--test-force-exit", ...(only ? [`--test-name-pattern=${only}`] : []), ...tests);

@@ -1,0 +1,174 @@
+// What can be proved in Node: values, storages, and everything on memory and files.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import * as api from "../src/node.js";
+import { decodeValue, Reader } from "../src/protocol/reader.js";
+import { compareUtf8, encodeValue } from "../src/protocol/writer.js";
+import { MemoryStorage } from "../src/storage/memory.js";
+import { NodeStorage } from "../src/storage/node.js";
+import { codeOf, show } from "./assert.js";
+import { checkContract } from "./contract.js";
+import { everything } from "./scenario.js";
+
+const { Float, open } = api;
+const directory = mkdtempSync(path.join(tmpdir(), "koru-npm-"));
+after(() => rmSync(directory, { recursive: true, force: true }));
+const at = (name: string) => path.join(directory, name);
+
+test("the examples of the format page are what is written and read", () => {
+  const page = readFileSync(new URL("../../docs/reference/format.md", import.meta.url), "utf8");
+  const rows = [...page.matchAll(/^\| `([[{].*)` \| `([0-9a-f ]+)` \|$/gm)];
+  assert.equal(rows.length, 4);
+  for (const [, json, hex] of rows) {
+    const bytes = Uint8Array.from(hex!.split(" "), (byte) => parseInt(byte, 16));
+    // Numbers that JSON cannot tell apart are told apart by their text.
+    const tagged = json!.replace(/(?<=[[,:] ?)-?\d+(\.\d+)?/g, (n) => (n.includes(".") ? `{"$float":${n}}` : `{"$int":"${n}"}`));
+    const value = JSON.parse(tagged, (_, v: Record<string, string>) => {
+      if (v && typeof v === "object" && "$int" in v) return BigInt(v["$int"]!);
+      if (v && typeof v === "object" && "$float" in v) return new Float(Number(v["$float"]));
+      if (v && typeof v === "object" && "$bytes" in v) return Uint8Array.from(Buffer.from(v["$bytes"]!, "base64"));
+      return v;
+    }) as api.Value;
+    assert.deepEqual(encodeValue(value), bytes, json);
+    const reader = new Reader(bytes);
+    Reader.keepFloats = true;
+    assert.deepEqual(encodeValue(reader.value()), bytes, json);
+    Reader.keepFloats = false;
+  }
+});
+
+/** Values from a seed, with the traps among them. */
+function random(seed: number) {
+  let state = seed >>> 0;
+  const next = (below: number) => ((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32 * below | 0);
+  const scalars: (() => api.Value)[] = [
+    () => null,
+    () => next(2) === 0,
+    () => next(300) - 150,
+    () => (next(2) ? 1 : -1) * (next(2 ** 21) * 2 ** 32 + next(2 ** 31)),
+    () => (2n ** 63n - 1n - BigInt(next(9))) * (next(2) ? 1n : -1n),
+    () => 2 ** 53 - 1 - next(3),
+    () => (next(2) ? 1 : -1) * 2 ** (next(100) - 50) * 1.1,
+    () => -0,
+    () => 1e300,
+    () => "",
+    () => "a".repeat(next(200)),
+    () => "é😀\uffff\u{10000}".repeat(next(30)),
+    () => new Uint8Array(next(300)).fill(next(256)),
+  ];
+  const value = (depth: number): api.Value => {
+    if (depth > 0 && next(3) === 0) return Array.from({ length: next(9) }, () => value(depth - 1));
+    if (depth > 0 && next(2) === 0) {
+      const keys = ["__proto__", "é", "\uffff", "\u{10000}", "", "key", "toString", "10", "9", "k".repeat(70)];
+      return Object.fromEntries(Array.from({ length: next(18) }, (_, i) => [keys[next(keys.length)]! + (next(2) ? i : ""), value(depth - 1)]));
+    }
+    return scalars[next(scalars.length)]!();
+  };
+  return value;
+}
+
+test("every value comes back as it was, from one encoding only", () => {
+  for (let seed = 0; seed < 1000; seed++) {
+    const value = random(seed)(3);
+    const bytes = encodeValue(value);
+    const back = decodeValue(bytes);
+    assert.equal(show(back), show(value), `seed ${seed}`);
+    assert.deepEqual(encodeValue(back), bytes, `seed ${seed}`);
+  }
+});
+
+test("keys sort by their UTF-8 bytes", () => {
+  const keys = ["", "a", "é", "\ud7ff", "\ue000", "\uffff", "\u{10000}", "\u{10ffff}", "ab", "a\u{10000}"];
+  for (const a of keys) {
+    for (const b of keys) assert.equal(Math.sign(compareUtf8(a, b)), Math.sign(Buffer.compare(Buffer.from(a), Buffer.from(b))));
+  }
+});
+
+test("damaged encodings are refused, whatever they say", () => {
+  const bytes = encodeValue(random(11)(2));
+  for (let i = 0; i < bytes.length; i++) {
+    for (const flip of [1, 0x80, 0xff]) {
+      const damaged = bytes.slice();
+      damaged[i]! ^= flip;
+      try {
+        decodeValue(damaged);
+      } catch (error) {
+        assert.equal((error as api.KoruError).code, "CORRUPT");
+      }
+    }
+    assert.throws(() => decodeValue(bytes.subarray(0, i)));
+  }
+});
+
+test("memory keeps the contract of a storage", () => checkContract(() => new MemoryStorage(), false));
+
+test("files keep the contract of a storage", () => checkContract((n) => NodeStorage.open(at(`contract-${n}`)), true));
+
+test("everything works in memory", async () => {
+  await using db = await open("memory:");
+  await everything(api, db);
+});
+
+test("everything works on files, and is there again", async () => {
+  const db = await open(at("all"));
+  await everything(api, db);
+  const [info, log] = [await db.info(), await db.log().toArray()];
+  assert.equal(info.storage, "file");
+  await db.close();
+  await db.close();
+  assert.equal(await codeOf(() => db.collection("users").get("ada")), "CLOSED");
+  const again = await open(at("all"));
+  assert.equal((await again.info()).chain, info.chain);
+  assert.deepEqual(await again.log().toArray(), log);
+  assert.deepEqual((await again.verify()).problems, []);
+  // A second writer is kept out, a reader is not.
+  assert.equal(await codeOf(() => open(at("all"))), "LOCKED");
+  await using reader = await open(at("all"), { readOnly: true });
+  assert.equal((await reader.info()).chain, info.chain);
+  assert.equal(await codeOf(() => reader.collection("users").put("x", 1)), "READ_ONLY");
+  await again.close();
+});
+
+test("the lock is the native one, and ends with its holder", async () => {
+  const db = await open(at("lock"));
+  const lock = at("lock/lock");
+  assert.equal(readFileSync(lock, "utf8").trim(), String(process.pid));
+  assert.equal(spawnSync("flock", ["-n", lock, "true"]).status, 1, "flock(2) finds it taken");
+  await db.close();
+  assert.equal(spawnSync("flock", ["-n", lock, "true"]).status, 0, "and free after close");
+  const entry = JSON.stringify(new URL("../dist/node.js", import.meta.url).href);
+  const child = (then: string) => spawnSync(process.execPath, ["--input-type=module", "-e",
+    `const { open } = await import(${entry}); const db = await open(${JSON.stringify(at("lock"))}).catch((e) => { console.log(e.code); process.exit(); }); ${then}`],
+    { encoding: "utf8" });
+  child(`await db.collection("c").put("k", "acknowledged"); process.kill(process.pid, "SIGKILL");`);
+  await using again = await open(at("lock"));
+  assert.equal(await again.collection("c").get("k"), "acknowledged");
+  assert.equal(child("").stdout.trim(), "LOCKED");
+});
+
+test("an archive makes the same database elsewhere, and half an archive makes none", async () => {
+  await using db = await open(at("source"));
+  await db.collection("c").putMany(Array.from({ length: 500 }, (_, i) => [`k${i}`, { i }] as const));
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of db.export()) chunks.push(chunk);
+  const whole = Buffer.concat(chunks);
+  const one = async function* (bytes: Uint8Array) {
+    for (let i = 0; i < bytes.length; i += 1000) yield bytes.subarray(i, i + 1000);
+  };
+  await using copy = await open(at("copy"), { import: one(whole) });
+  assert.equal((await copy.info()).chain, (await db.info()).chain);
+  assert.deepEqual((await copy.verify()).problems, []);
+  assert.equal(await codeOf(() => open(at("source"), { import: one(whole) })), "LOCKED");
+  for (const cut of [0, 100, 512, whole.length >> 1, whole.length - 10_000]) {
+    assert.equal(await codeOf(() => open(at("half"), { import: one(whole.subarray(0, cut)) })), "CORRUPT", `cut at ${cut}`);
+    assert.equal(await codeOf(() => open(at("half"), { create: false })), "NOT_FOUND", "nothing is left behind");
+  }
+  // Any tar unpacks it.
+  const list = spawnSync("tar", ["-tf", "-"], { input: whole, encoding: "utf8" }).stdout.trim().split("\n");
+  assert.equal(list.at(-1), "root");
+});
