@@ -58,7 +58,7 @@ export class DocumentView {
         document && h("button", { type: "button", class: "danger", onclick: () => deleteDocument(context, collection, key) }, icon("trash"), "Delete"),
         versions[0] && h("a", { class: "button", href: format("timeline", [collection, key]) }, icon("timeline"), "Timeline")),
       document && h("p", { class: "meta soft" }, `version ${shortVersion(document.version)} · ${time(dateOf(document.timestamp))} · ${bytes(versions[0]?.bytes ?? 0)}`,
-        document.expiresAt !== undefined && ` · expires ${time(new Date(document.expiresAt))}`),
+        document.expiresAt !== undefined && ` · expires ${time(new Date(Number(document.expiresAt)))}`),
       below, history);
     now();
     this.element.scrollTop = scroll;

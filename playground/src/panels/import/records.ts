@@ -62,34 +62,35 @@ function parseLine(text: string, line: number): Value {
 async function* readCsv(file: File): AsyncGenerator<Records> {
   const waiting: Records[] = [];
   let wake = () => {};
-  let [over, failure, parser]: [boolean, Error | undefined, Papa.Parser | undefined] = [false, undefined, undefined];
+  let over = false;
+  const state: { failure?: Error; parser?: Papa.Parser } = {};
   Papa.parse<Record<string, string>>(file, {
     header: true, skipEmptyLines: "greedy", chunkSize: CSV_CHUNK_BYTES,
     chunk: ({ data, errors, meta }, handle) => {
-      parser = handle;
+      state.parser = handle;
       const error = errors.find(({ type }) => type !== "Delimiter");
       if (error) {
-        failure = new SyntaxError(`row ${(error.row ?? 0) + 1}: ${error.message}`);
+        state.failure = new SyntaxError(`row ${(error.row ?? 0) + 1}: ${error.message}`);
         handle.abort();
       } else waiting.push({ rows: data.map(typed), read: meta.cursor });
       handle.pause();
       wake();
     },
     complete: () => { over = true; wake(); },
-    error: (error) => { failure = error; wake(); },
+    error: (error) => { state.failure = error; wake(); },
   });
   try {
     for (;;) {
       const next = waiting.shift();
       if (next) {
         yield next;
-        parser?.resume();
-      } else if (failure) throw failure;
+        state.parser?.resume();
+      } else if (state.failure) throw state.failure;
       else if (over) return;
       else await new Promise<void>((resolve) => (wake = resolve));
     }
   } finally {
-    parser?.abort();
+    state.parser?.abort();
   }
 }
 
