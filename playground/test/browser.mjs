@@ -68,7 +68,7 @@ export async function openApp(context, url, hash = "", db) {
 /** Runs a line in the console and returns the text of its answer. */
 export async function runLine(page, line) {
   if (!page.url().includes("#/console")) await page.click("nav >> text=Console");
-  const input = page.getByRole("combobox", { name: "Line to run" });
+  const input = page.getByRole("textbox", { name: "Line to run" });
   await input.fill(line);
   const before = await page.locator(".entry").count();
   await page.getByRole("button", { name: "Run", exact: true }).click();

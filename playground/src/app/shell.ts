@@ -29,7 +29,7 @@ export class Shell {
     append(host, [
       h("a", { class: "skip", href: "#main", onclick: (event) => { event.preventDefault(); this.main.focus(); } }, "Skip to the content"),
       h("header", { class: "top" },
-        h("a", { class: "home", href: format("start"), "aria-label": "koru-delta playground: start" }, mark(), h("strong", {}, "koru-delta"), h("span", { class: "soft" }, "playground")),
+        h("a", { class: "home", href: format("start") }, mark(), h("strong", {}, "koru-delta"), h("span", { class: "soft" }, "playground")),
         h("span", { class: "grow" }), this.#name, themeButton()),
       h("nav", { class: "side", "aria-label": "Panels" }, h("ul", {}, panels.map((panel) => h("li", {}, this.#links.get(panel.id)!)))),
       this.main, this.#status, this.#live, this.#alerts,

@@ -1,4 +1,5 @@
-// The line that is typed: a text area with a list of completions above it, as a combobox has them.
+// The line that is typed: a text area with a list of completions above it. A text area cannot be a combobox, so a live region
+// says how many there are, and the one that is marked is the active descendant.
 
 import { fill, h, uniqueId } from "../../ui/dom.js";
 import { complete, type Completion, type Names } from "./complete.js";
@@ -14,6 +15,7 @@ export class Input {
   readonly element: HTMLElement;
   readonly #area: HTMLTextAreaElement;
   readonly #list = h("ul", { class: "completions", role: "listbox", id: uniqueId("completions"), "aria-label": "Completions", hidden: true });
+  readonly #told = h("span", { class: "hidden", "aria-live": "polite" });
   #completion: Completion | undefined;
   #chosen = 0;
   #asked = 0;
@@ -24,11 +26,11 @@ export class Input {
     const id = uniqueId("line");
     this.#area = h("textarea", {
       id, rows: 1, spellcheck: false, autocapitalize: "off", autocomplete: "off", placeholder: 'await db.collection("people").put("ada", { born: 1815 })',
-      role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": this.#list.id,
+      "aria-autocomplete": "list", "aria-controls": this.#list.id,
       onkeydown: (event) => this.#key(event), oninput: () => { this.#fit(); void this.#suggest(); }, onblur: () => setTimeout(() => this.#close(), 150),
     });
     const run = h("button", { class: "main", type: "button", onclick: () => this.#run() }, "Run");
-    this.element = h("div", { class: "input" }, h("label", { class: "hidden", htmlFor: id }, "Line to run"), this.#list, this.#area, run);
+    this.element = h("div", { class: "input" }, h("label", { class: "hidden", htmlFor: id }, "Line to run"), this.#told, this.#list, this.#area, run);
   }
 
   focus(): void {
@@ -89,10 +91,10 @@ export class Input {
     if (!completion) return this.#close();
     this.#completion = completion;
     this.#list.hidden = false;
-    this.#area.setAttribute("aria-expanded", "true");
     fill(this.#list, completion.options.map(({ text, hint }, i) =>
       h("li", { role: "option", id: `${this.#list.id}-${i}`, "aria-selected": "false", onmousedown: (event) => { event.preventDefault(); this.#chosen = i; this.#take(); } },
         h("code", {}, text), h("span", { class: "soft" }, hint))));
+    this.#told.textContent = `${completion.options.length} completions, Tab takes ${completion.options[0]!.text}`;
     this.#moved = false;
     this.#mark(0);
   }
@@ -127,7 +129,7 @@ export class Input {
     this.#asked++;
     this.#completion = undefined;
     this.#list.hidden = true;
-    this.#area.setAttribute("aria-expanded", "false");
+    this.#told.textContent = "";
     this.#area.removeAttribute("aria-activedescendant");
   }
 }

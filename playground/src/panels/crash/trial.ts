@@ -7,7 +7,7 @@ export interface Report {
   acknowledged: number;
   /** Writes under way at that moment. The package sends them again to the next worker. */
   underWay: number;
-  /** From the kill to the first acknowledgement of the next worker, in milliseconds. */
+  /** From the kill to the first acknowledgement of a write that was begun after it, in milliseconds. */
   recoveryMs: number;
   /** Of the acknowledged ones, how many were not there afterwards. */
   lost: number;
@@ -55,11 +55,12 @@ export class Trial {
     while (!this.#stopping && this.#begun < WRITES_MAX) {
       const number = ++this.#begun;
       const key = `${this.id}/${String(number).padStart(6, "0")}`;
+      const later = this.#killed !== undefined;
       this.#underWay++;
       try {
         await into.put(key, { number, trial: this.id });
         this.#acknowledged.add(key);
-        if (this.#killed && this.#recoveryMs === undefined) {
+        if (later && this.#killed && this.#recoveryMs === undefined) {
           this.#recoveryMs = performance.now() - this.#killed.at;
           this.#recovered();
         }
