@@ -7,7 +7,7 @@ import {
   readVersion, text, writeExpected, writeExpiry,
   type CommitOptions, type DocumentVersion, type Expected, type Expiry, type Moment, type Version, type VersionId,
 } from "./protocol/words.js";
-import { pages, Rows, throwIfAborted, type AbortOptions } from "./rows.js";
+import { type Rows, throwIfAborted, type AbortOptions } from "./rows.js";
 import { SnapshotCollection } from "./snapshot.js";
 import { changesBetween, type DocumentChange } from "./changes.js";
 import { watch, type WatchEvent, type WatchOptions } from "./watch.js";
@@ -23,13 +23,6 @@ export interface WriteOptions extends CommitOptions, AbortOptions {
 export interface PutOptions extends WriteOptions {
   /** From when on the document no longer shows, in milliseconds since 1970 or as a `Date`. */
   expiresAt?: Expiry | undefined;
-}
-
-export interface HistoryOptions extends AbortOptions {
-  /** Only versions older than this one. */
-  before?: VersionId;
-  /** Whether values are read as well. They are if it is left out. */
-  values?: boolean;
 }
 
 /** How two values differ at one place. */
@@ -110,29 +103,6 @@ export class Collection<T = Value> extends SnapshotCollection<T> {
       },
     );
     return readEffect(this.connection, answer);
-  }
-
-  /** The versions of a document, newest first. */
-  history(key: string, options: HistoryOptions = {}): Rows<Version<T>> {
-    const { connection, name } = this;
-    text(key, "a key");
-    return new Rows(() =>
-      pages<Version<T>>(connection, {
-        operation: Operation.history,
-        signal: options.signal,
-        resumable: true,
-        write: (writer, page, last) => {
-          writer.string(name);
-          writer.string(key);
-          const before = last?.version ?? options.before;
-          if (before === undefined) writer.null();
-          else writer.string(before);
-          writer.integer(page);
-          writer.bool(options.values ?? true);
-        },
-        read: (reader) => readVersion<T>(reader),
-      }),
-    );
   }
 
   /** One version of a document. `NOT_FOUND` if the document has no such version. */

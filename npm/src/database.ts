@@ -11,7 +11,7 @@ import {
   type Commit, type CommitOptions, type DocumentVersion, type Moment, type VersionId,
 } from "./protocol/words.js";
 import { restore } from "./restore.js";
-import { pages, Rows, type AbortOptions } from "./rows.js";
+import { Rows, type AbortOptions } from "./rows.js";
 import { Snapshot } from "./snapshot.js";
 import { runTransaction, type Transaction, type TransactionOptions } from "./transaction.js";
 import type { Connection } from "./transport/connection.js";
@@ -136,18 +136,7 @@ export class Database implements AsyncDisposable {
 
   /** The commits, newest first. */
   log(options: AbortOptions = {}): Rows<Commit> {
-    return new Rows(() =>
-      pages<Commit>(this.#connection, {
-        operation: Operation.log,
-        signal: options.signal,
-        resumable: false,
-        write: (writer, page) => writer.integer(page),
-        read: (reader) => {
-          reader.array();
-          return readCommit(reader);
-        },
-      }),
-    );
+    return this.#view(undefined).log(options);
   }
 
   /** A commit by its version, or by 4 to 64 digits of its id. `NOT_FOUND` if there is none. */

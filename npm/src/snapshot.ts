@@ -4,8 +4,8 @@ import { KoruError } from "./error.js";
 import { Operation } from "./protocol/operation.js";
 import type { Value } from "./protocol/value.js";
 import {
-  readDocument, text, writeMoment, writeRange,
-  type Document, type KeyRange, type Moment, type SnapshotHandle,
+  readCommit, readDocument, readVersion, text, writeMoment, writeRange,
+  type Commit, type Document, type KeyRange, type Moment, type SnapshotHandle, type Version, type VersionId,
 } from "./protocol/words.js";
 import { pages, release, Rows, throwIfAborted, untilAborted, type AbortOptions } from "./rows.js";
 import type { Connection } from "./transport/connection.js";
@@ -13,6 +13,13 @@ import type { Connection } from "./transport/connection.js";
 export interface ScanOptions extends KeyRange, AbortOptions {
   /** At most so many documents. */
   limit?: number;
+}
+
+export interface HistoryOptions extends AbortOptions {
+  /** Only versions older than this one. */
+  before?: VersionId;
+  /** Whether values are read as well. They are if it is left out. */
+  values?: boolean;
 }
 
 /** A moment, and the session of the handle that it hangs on if it does. */
@@ -79,6 +86,31 @@ export class SnapshotCollection<T = Value> {
       reader.value();
       return key;
     }, (key) => key, options.signal);
+  }
+
+  /** The versions of a document, newest first: all of them now, and at a moment those that are shown then. */
+  history(key: string, options: HistoryOptions = {}): Rows<Version<T>> {
+    const { connection, name, place: { moment, session } } = this;
+    text(key, "a key");
+    return new Rows(() =>
+      pages<Version<T>>(connection, {
+        operation: Operation.history,
+        session,
+        signal: options.signal,
+        resumable: session === undefined,
+        write: (writer, page, last) => {
+          writer.string(name);
+          writer.string(key);
+          const before = last?.version ?? options.before;
+          if (before === undefined) writer.null();
+          else writer.string(before);
+          writer.integer(page);
+          writer.bool(options.values ?? true);
+          writeMoment(writer, moment);
+        },
+        read: (reader) => readVersion<T>(reader),
+      }),
+    );
   }
 
   #rows<R>(
@@ -163,6 +195,27 @@ export class Snapshot implements AsyncDisposable {
     const { moment, session } = this.place;
     const answer = await this.connection.read(Operation.collections, (writer) => writeMoment(writer, moment), session);
     return answer.value() as unknown as string[];
+  }
+
+  /** The commits that are shown, newest first. */
+  log(options: AbortOptions = {}): Rows<Commit> {
+    const { moment, session } = this.place;
+    return new Rows(() =>
+      pages<Commit>(this.connection, {
+        operation: Operation.log,
+        session,
+        signal: options.signal,
+        resumable: false,
+        write: (writer, page) => {
+          writer.integer(page);
+          writeMoment(writer, moment);
+        },
+        read: (reader) => {
+          reader.array();
+          return readCommit(reader);
+        },
+      }),
+    );
   }
 
   /** Lets go of what the snapshot keeps from being cleaned up. */

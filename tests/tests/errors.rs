@@ -6,6 +6,8 @@
 mod closed;
 #[path = "errors/files.rs"]
 mod files;
+#[path = "errors/full.rs"]
+mod full;
 #[path = "errors/input.rs"]
 mod input;
 

@@ -82,7 +82,7 @@ fn misunderstood(message: &str) -> ExitCode {
 
 fn build() -> Result<()> {
     release::leave_in_dist()?;
-    if npm::exists() { npm::leave_in_dist() } else { Ok(()) }
+    npm::leave_in_dist()
 }
 
 fn bench(args: &[&str]) -> Result<()> {

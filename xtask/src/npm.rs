@@ -13,11 +13,6 @@ pub(crate) fn folder() -> PathBuf {
     root().join("npm")
 }
 
-/// Whether the package is part of this tree.
-pub(crate) fn exists() -> bool {
-    folder().join("package.json").exists()
-}
-
 /// Builds the module, and around it the package as its own script says.
 fn build() -> Result<String> {
     let sizes = wasm::build()?;

@@ -177,16 +177,34 @@ impl<S: AsyncStorage> Engine<S> {
             manifest_checksum: checksum,
             durable: if durable.sequence > before.durable.sequence { durable } else { before.durable },
         };
-        self.write_root(root).await?;
-        self.files.lock().manifest = manifest;
-        self.discard(FileName::Manifest(before.manifest)).await;
+        if let Err(e) = self.write_root(root).await {
+            // Its slot may have got through all the same: what it names stays until a later root stands in its place.
+            let mut files = self.files.lock();
+            let known: Vec<u32> = files.manifest.tables.iter().map(|t| t.number).collect();
+            let new = manifest.tables.iter().map(|t| t.number).filter(|number| !known.contains(number));
+            files.doubtful.push(FileName::Manifest(number));
+            files.doubtful.extend(new.map(FileName::Table));
+            return Err(e);
+        }
+        let doubtful = {
+            let mut files = self.files.lock();
+            files.manifest = manifest;
+            core::mem::take(&mut files.doubtful)
+        };
+        for file in doubtful.into_iter().chain([FileName::Manifest(before.manifest)]) {
+            self.discard(file).await;
+        }
         Ok(())
     }
 
-    /// Writes the root. Where that fails, nothing is known of its slot, and the engine stops.
+    /// Writes the root. Where there is no room, as on media that never write in place, the one before it still counts and
+    /// it is tried again with the next checkpoint. Where anything else fails, nothing is known of the medium, and the engine
+    /// stops.
     async fn write_root(&self, root: Root) -> Result<()> {
         if let Err(e) = root.write(&self.storage).await {
-            self.poison(&e);
+            if !e.is(ErrorCode::StorageFull) {
+                self.poison(&e);
+            }
             return Err(e);
         }
         self.files.lock().root = root;

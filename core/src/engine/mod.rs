@@ -61,7 +61,7 @@ use crate::{
         root::{ActorState, Manifest, Root, SegmentInfo},
         writer::{LogWriter, Medium},
     },
-    storage::AsyncStorage,
+    storage::{AsyncStorage, FileName},
     sync::{Mutex, RwLock},
 };
 use alloc::{
@@ -142,6 +142,8 @@ struct Files {
     root: Root,
     manifest: Manifest,
     retired: Vec<Arc<Table>>,
+    /// Named by a root that could not be written, of which it is not known whether it was.
+    doubtful: Vec<FileName>,
     frozen_at: Option<maintain::Frozen>,
     merge: Option<maintain::Merge>,
 }

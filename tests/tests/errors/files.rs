@@ -3,7 +3,6 @@
 use super::{refused, sample, unharmed};
 use koru_delta::storage::{FileName, Storage, file::FileStorage, memory::MemoryStorage};
 use koru_delta::{Database, ErrorCode, Maintenance, Moment, Options, Result};
-use koru_tests::disk::{Call, SimDisk};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -260,22 +259,5 @@ fn files_of_another_database_are_recognised() {
             Ok(problems) => assert!(!problems.is_empty(), "{name} of another database was taken for ours"),
             Err(e) => refused::<()>(Err(e), ErrorCode::Corrupt, &["byte"]),
         }
-    }
-}
-
-#[test]
-fn a_write_without_room_that_may_come_back_is_not_said_to_have_had_no_effect() {
-    for (cut_fails, code) in [(false, ErrorCode::StorageFull), (true, ErrorCode::Poisoned)] {
-        let disk = SimDisk::new(1);
-        let db = Options::new().maintenance(Maintenance::Manual).open_storage(Arc::new(disk.clone())).unwrap();
-        db.collection("c").put("a", &1).unwrap();
-        let used: u64 = disk.list().unwrap().iter().map(|file| file.bytes).sum();
-        disk.set_capacity(used + 10);
-        if cut_fails {
-            disk.fail_call(1, Some(Call::Truncate), false);
-        }
-        let error = db.collection("c").put("b", &2).unwrap_err();
-        assert_eq!(error.code(), code, "{error}");
-        assert_eq!(db.info().unwrap().commits, 1);
     }
 }

@@ -28,11 +28,6 @@ const MODULE: &str = "koru_wasm.wasm";
 const NAME: &str = "koru";
 const PROFILE: &str = "wasm";
 
-/// Whether the bindings are part of this tree.
-pub(crate) fn exists() -> bool {
-    root().join("wasm/Cargo.toml").exists()
-}
-
 /// Leaves the module, the code that loads it and its types in `npm/wasm/`, and returns the sizes.
 pub(crate) fn build() -> Result<String> {
     // Everything that may be missing is looked for before anything takes its time.
