@@ -19,6 +19,8 @@ const name = address.get("db") ?? "playground";
 const store = new Store();
 const router = new Router();
 const shell = new Shell(document.querySelector("#app")!, PANELS, store, name);
+// The first panel is loaded while the database opens; if it cannot be, showing it says so.
+(PANELS.find((panel) => panel.id === router.route.panel) ?? PANELS[0]!).load().catch(() => {});
 
 try {
   const session = await Session.open(name, store, address.get("from") ?? undefined);
@@ -30,7 +32,9 @@ try {
     runInConsole: (line) => router.go("console", [], { run: line, n: String(Date.now()) }),
   };
   if (!router.route.panel) router.note(store.state.info?.commits === 0 ? "start" : "documents");
-  router.start((route) => void shell.show(context, route).catch((error: unknown) => showFailure(shell.main, error)));
+  let shown: Promise<void> | undefined;
+  router.start((route) => (shown = shell.show(context, route).catch((error: unknown) => showFailure(shell.main, error))));
+  await shown;
   performance.mark("koru-playground usable");
   document.documentElement.dataset["ready"] = "true";
 } catch (error) {

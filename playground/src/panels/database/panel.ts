@@ -15,7 +15,7 @@ export const mount: PanelModule["mount"] = (host, context) => {
   const act = (work: () => Promise<unknown>) => () => {
     work().then((shown) => shown instanceof HTMLElement && fill(result, shown), (error: unknown) => fill(result, failure(error)));
   };
-  const file = h("input", { type: "file", id: uniqueId("archive"), accept: ".tar", class: "hidden", onchange: () => file.files?.[0] && act(() => importFrom(file.files![0]!, into.value))() });
+  const file = h("input", { type: "file", id: uniqueId("archive"), accept: ".tar", hidden: true, onchange: () => file.files?.[0] && act(() => importFrom(file.files![0]!, into.value))() });
   const into = h("input", { type: "text", id: uniqueId("into"), value: freeName(session.name) });
   append(host, [h("h1", {}, "Database"),
     h("div", { class: "card" }, h("table", { class: "facts" }, facts),
@@ -26,7 +26,7 @@ export const mount: PanelModule["mount"] = (host, context) => {
         h("button", { type: "button", onclick: act(async () => { const kept = await persist(); await session.refresh(); context.announce(kept ? "The browser will keep it" : "The browser did not promise to keep it"); }) }, "Ask the browser to keep it"))),
     result,
     h("div", { class: "card" }, h("h2", {}, "Import an archive"), h("p", { class: "soft" }, "A file that was exported here, or written by `koru export --archive`. It becomes a database of its own."),
-      h("div", { class: "fields" }, h("div", { class: "field" }, h("label", { htmlFor: into.id }, "Name of the new database"), into), file, h("label", { class: "button", htmlFor: file.id, tabIndex: 0, role: "button", onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); file.click(); } } }, icon("import"), "Choose an archive"))),
+      h("div", { class: "fields" }, h("div", { class: "field" }, h("label", { htmlFor: into.id }, "Name of the new database"), into), file, h("button", { type: "button", onclick: () => file.click() }, icon("import"), "Choose an archive"))),
     h("div", { class: "card" }, h("h2", {}, "Databases in this browser"), h("ul", { class: "databases" }, knownDatabases().map((name) => databaseRow(name, name === session.name, act))))]);
   const end = store.subscribe(({ info, tabs }) => info && fill(facts, rows(info, tabs)));
   return { unmount: end };
