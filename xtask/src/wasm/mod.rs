@@ -13,7 +13,7 @@ pub(crate) use toolchain::{TARGET, Toolchain, find as toolchain};
 
 use crate::{
     Result, node, npm,
-    process::{output, root, run},
+    process::{output, run},
     report::timed,
 };
 use std::{
