@@ -26,7 +26,7 @@ const OPTIONS_MAX = 50;
 const OPEN_STRING = /(["'`])((?:(?!\1)[^\\\n])*)$/;
 const COLLECTION_CALL = /\.collection(?:<[^>]*>)?\(\s*$/;
 const KEY_CALL = /\.(?:get|document|put|delete|history|heads|version|restore|diff|lineage|at)\(\s*$/;
-const OF_COLLECTION = /\.collection\(\s*(["'`])([^"'`]*)\1\s*\)(?:\.asOf\([^()]*\))?$/;
+const OF_COLLECTION = /\.collection\(\s*(["'`])([^"'`]*)\1\s*\)(?:\.asOf\((?:[^()]|\([^()]*\))*\))?$/;
 const IDENTIFIER = /([A-Za-z_$][\w$]*)$/;
 
 export async function complete(text: string, cursor: number, names: Names): Promise<Completion | undefined> {
@@ -80,11 +80,11 @@ function member(expression: string, word: string, cursor: number, names: Names):
 }
 
 function kindOf(expression: string, names: Names): Kind | undefined {
-  if (/\.(?:scan|keys|history|log|watch|diff)\([^()]*\)$/.test(expression)) return "Rows";
-  const past = /\.asOf\([^()]*\)/.test(expression);
-  if (/\.collection\([^()]*\)$/.test(expression)) return past ? "SnapshotCollection" : "Collection";
-  if (/\.collection\([^()]*\)\.asOf\([^()]*\)$/.test(expression)) return "SnapshotCollection";
-  if (/\.asOf\([^()]*\)$/.test(expression)) return "Snapshot";
+  if (/\.(?:scan|keys|history|log|watch|diff)\((?:[^()]|\([^()]*\))*\)$/.test(expression)) return "Rows";
+  const past = /\.asOf\((?:[^()]|\([^()]*\))*\)/.test(expression);
+  if (/\.collection\((?:[^()]|\([^()]*\))*\)$/.test(expression)) return past ? "SnapshotCollection" : "Collection";
+  if (/\.collection\((?:[^()]|\([^()]*\))*\)\.asOf\((?:[^()]|\([^()]*\))*\)$/.test(expression)) return "SnapshotCollection";
+  if (/\.asOf\((?:[^()]|\([^()]*\))*\)$/.test(expression)) return "Snapshot";
   const [, name = ""] = IDENTIFIER.exec(expression) ?? [];
   if (expression.slice(0, expression.length - name.length).trimEnd().endsWith(".")) return undefined;
   return kindOfValue(names.scope[name]);
