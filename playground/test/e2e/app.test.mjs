@@ -68,7 +68,7 @@ test("completion offers methods, collections and keys, and knows every method th
   const offered = async (text) => {
     await input.fill("");
     await input.pressSequentially(text);
-    await page.locator(".completions:not([hidden]) li").first().waitFor();
+    await page.waitForFunction((line) => document.querySelector(".completions:not([hidden])")?.dataset.line === line, text);
     return page.locator(".completions li code").allInnerTexts();
   };
   assert.deepEqual(await offered('db.collection("pl'), ["planets"]);

@@ -91,6 +91,8 @@ export class Input {
     if (!completion) return this.#close();
     this.#completion = completion;
     this.#list.hidden = false;
+    // The line that they are offered for: while the next ones are looked up, the last ones stand.
+    this.#list.dataset["line"] = value;
     fill(this.#list, completion.options.map(({ text, hint }, i) =>
       h("li", { role: "option", id: `${this.#list.id}-${i}`, "aria-selected": "false", onmousedown: (event) => { event.preventDefault(); this.#chosen = i; this.#take(); } },
         h("code", {}, text), h("span", { class: "soft" }, hint))));
