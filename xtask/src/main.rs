@@ -7,9 +7,11 @@ mod docs;
 mod node;
 mod npm;
 mod packages;
+mod playground;
 mod process;
 mod release;
 mod report;
+mod serve;
 mod test;
 mod tools;
 mod wasm;
@@ -23,7 +25,8 @@ type Result<T> = std::result::Result<T, String>;
 const HELP: &str = "\
 cargo xtask <command>
 
-  demo [PATH] [--no-pause]   builds koru, imports a git repository (this one by default) and walks through its history
+  demo [PATH] [--no-pause]   builds koru, imports a git repository (this one by default), walks through its
+                             history, and serves the playground with it on this machine
   test [--quick | CHECK...]  runs every check that a change must pass, only the quick ones, or only those named
   build                      leaves the stripped release binary at dist/koru, and the npm package beside it
   wasm                       builds the bindings for browsers and Node into npm/wasm

@@ -15,7 +15,7 @@ pub(crate) fn folder() -> PathBuf {
 }
 
 /// Builds the module, and around it the package as its own script says.
-fn build() -> Result<String> {
+pub(crate) fn build() -> Result<String> {
     let sizes = wasm::build()?;
     run(node::npm(&folder()).args(["run", "build"]))?;
     Ok(sizes)

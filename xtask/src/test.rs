@@ -4,7 +4,7 @@
 //! follows would fail for the same reason.
 
 use crate::{
-    Result, docs, npm,
+    Result, docs, npm, playground,
     process::{cargo, run as run_command, works},
     release,
     report::Report,
@@ -61,6 +61,7 @@ const CHECKS: &[Check] = &[
         decisive: false,
         run: package,
     },
+    Check { name: "playground", what: "tests the built playground in Chromium", slow: true, decisive: false, run: app },
     Check {
         name: "deny",
         what: "licences, duplicates and sources of dependencies",
@@ -178,6 +179,10 @@ fn bindings(_: &Scope) -> Result<String> {
 
 fn package(_: &Scope) -> Result<String> {
     npm::test()
+}
+
+fn app(_: &Scope) -> Result<String> {
+    playground::test()
 }
 
 fn deny(_: &Scope) -> Result<String> {

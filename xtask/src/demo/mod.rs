@@ -7,10 +7,10 @@
 mod repository;
 mod stage;
 
-use crate::{Result, process::root, release};
+use crate::{Result, playground, process::root, release, serve};
 use repository::Repository;
 use stage::Stage;
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 /// The collection that the files go to.
 const COLLECTION: &str = "files";
@@ -46,7 +46,26 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let repository = Repository::open(&options.path)?;
     let stage = Stage::set(release::koru()?, options.pause)?;
     walk(&repository, &stage)?;
-    stage.close()
+    stage.close()?;
+    show(&stage)
+}
+
+/// Builds the playground with the same history beside it, and serves it while there is someone to look at it.
+fn show(stage: &Stage) -> Result<()> {
+    stage.begin("The same database in the browser: the playground, with this history as an archive")?;
+    let folder = playground::build()?;
+    let archive = folder.join(playground::ARCHIVE);
+    // Left over from the run before.
+    let _ = fs::remove_file(&archive);
+    stage.koru(&["export", "--archive", "--output", &archive.to_string_lossy()], 4)?;
+    let server = serve::Server::bind(folder)?;
+    let name = stage.name();
+    let url = format!("{}?db={name}&from={}#/log", server.url(), playground::ARCHIVE);
+    if !stage.attended() {
+        return stage.say(&format!("It is built and checked. With a terminal it would be served now, as {url}"));
+    }
+    stage.say(&format!("\n{url}\n\nOpen it in a browser. Enter or Ctrl-C ends it."))?;
+    server.until_enter()
 }
 
 fn walk(repository: &Repository, stage: &Stage) -> Result<()> {

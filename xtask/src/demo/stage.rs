@@ -32,6 +32,17 @@ impl Stage {
         Ok(stage)
     }
 
+    /// Whether a person is there.
+    pub(crate) fn attended(&self) -> bool {
+        self.pause
+    }
+
+    /// A name that no other run has, for the database in the browser.
+    pub(crate) fn name(&self) -> String {
+        let folder = self.database.parent().and_then(|folder| folder.file_name());
+        folder.map_or_else(|| "demo".into(), |name| name.to_string_lossy().into_owned())
+    }
+
     /// Starts a step, after a pause.
     pub(crate) fn begin(&self, title: &str) -> Result<()> {
         if self.pause {

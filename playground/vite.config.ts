@@ -1,0 +1,11 @@
+// The build: relative paths, so that the app can be put into any folder of any static host.
+
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  base: "./",
+  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  worker: { format: "es" },
+  // The package finds its worker and its module beside itself, so it is left as it is while developing.
+  optimizeDeps: { exclude: ["koru-delta"] },
+});
