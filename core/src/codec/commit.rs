@@ -7,7 +7,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use super::{cursor::Cursor, varint::write_u64};
+use super::{crc, cursor::Cursor, varint::write_u64};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
@@ -220,14 +220,14 @@ pub(crate) const RECORD_OVERHEAD: u64 = 4;
 
 /// Appends a value with its checksum.
 pub(crate) fn write_record(out: &mut Vec<u8>, value: &[u8]) {
-    out.extend_from_slice(&crc32fast::hash(value).to_le_bytes());
+    out.extend_from_slice(&crc::hash(value).to_le_bytes());
     out.extend_from_slice(value);
 }
 
 /// The value of a record, or `None` when its checksum does not match.
 pub(crate) fn read_record(record: &[u8]) -> Option<&[u8]> {
     let (checksum, value) = record.split_first_chunk()?;
-    let intact = u32::from_le_bytes(*checksum) == crc32fast::hash(value);
+    let intact = u32::from_le_bytes(*checksum) == crc::hash(value);
     (intact || crate::bug::active(crate::bug::Bug::IgnoreRecordChecksum)).then_some(value)
 }
 

@@ -10,7 +10,7 @@ use super::{Position, segment};
 use crate::{
     bug::{self, Bug},
     clock::Timestamp,
-    codec::cursor::Cursor,
+    codec::{crc, cursor::Cursor},
     error::{Error, ErrorCode, Result},
     id::{ActorId, CommitId, DatabaseId},
     limits,
@@ -94,7 +94,7 @@ impl Root {
         out.extend_from_slice(&self.durable.sequence.to_le_bytes());
         out.extend_from_slice(&self.durable.chain);
         debug_assert_eq!(out.len(), SLOT_FIELDS);
-        out.extend_from_slice(&crc32fast::hash(&out).to_le_bytes());
+        out.extend_from_slice(&crc::hash(&out).to_le_bytes());
         out.resize(SLOT_BYTES, 0);
         out
     }
@@ -103,7 +103,7 @@ impl Root {
     fn decode(slot: &[u8]) -> Result<Option<Root>> {
         let mut input = Cursor::new(slot);
         let whole = slot.split_at_checked(SLOT_FIELDS).is_some_and(|(fields, rest)| {
-            Cursor::new(rest).u32() == Some(crc32fast::hash(fields)) && fields.starts_with(&ROOT_MAGIC)
+            Cursor::new(rest).u32() == Some(crc::hash(fields)) && fields.starts_with(&ROOT_MAGIC)
         });
         if !whole || input.bytes(ROOT_MAGIC.len()).is_none() {
             return Ok(None);
@@ -192,7 +192,7 @@ impl Manifest {
         if !bug::active(Bug::RootBeforeManifestSync) {
             storage.sync(file).await?;
         }
-        Ok(crc32fast::hash(&bytes))
+        Ok(crc::hash(&bytes))
     }
 
     /// Reads the manifest that `root` names.
@@ -203,7 +203,7 @@ impl Manifest {
             ErrorCode::NotFound => corrupt("the manifest that the root names is missing"),
             _ => e,
         })?;
-        if crc32fast::hash(&bytes) != root.manifest_checksum {
+        if crc::hash(&bytes) != root.manifest_checksum {
             return Err(corrupt("the checksum of the manifest does not match the root's"));
         }
         let manifest = Manifest::decode(&bytes).ok_or_else(|| corrupt("the manifest is malformed"))?;
@@ -269,7 +269,7 @@ mod tests {
         let root = Root { database: DatabaseId([3; 16]), generation: 1, manifest: 1, manifest_checksum: 6, durable };
         let mut bytes = root.encode();
         bytes[8] = 2;
-        let checksum = crc32fast::hash(&bytes[..SLOT_FIELDS]);
+        let checksum = crc::hash(&bytes[..SLOT_FIELDS]);
         bytes[SLOT_FIELDS..SLOT_FIELDS + 4].copy_from_slice(&checksum.to_le_bytes());
         let error = Root::decode(&bytes).unwrap_err();
         assert_eq!(error.code(), ErrorCode::UnsupportedFormat);
