@@ -314,9 +314,7 @@ pub fn fix_files(files: &mut Files) {
             }
         }
         checkpoint = Some((manifest.database, manifest.checkpoint));
-        if let Ok(bytes) = manifest.encode() {
-            files.insert(name, bytes);
-        }
+        files.insert(name, manifest.encode());
     }
     let checksums: BTreeMap<u32, u32> = (files.iter())
         .filter_map(|(name, bytes)| match name {
@@ -392,7 +390,7 @@ pub fn extremes(files: &Files) -> Vec<(&'static str, Files)> {
     let changed = |(name, change): &(&'static str, Change)| {
         let (mut manifest, mut root) = (manifest.clone(), root);
         change(&mut manifest, &mut root);
-        let bytes = manifest.encode().unwrap_or_default();
+        let bytes = manifest.encode();
         root.manifest_checksum = crc::hash(&bytes);
         let mut files = files.clone();
         files.insert(FileName::Manifest(root.manifest), bytes);

@@ -6,7 +6,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use super::{Position, segment};
+use super::{Position, manifest, segment};
 use crate::{
     bug::{self, Bug},
     clock::Timestamp,
@@ -17,7 +17,6 @@ use crate::{
     storage::{AsyncStorage, FileName, read_full},
 };
 use alloc::{vec, vec::Vec};
-use serde::{Deserialize, Serialize};
 
 pub(crate) const SLOT_BYTES: usize = 4096;
 pub(crate) const SLOT_FIELDS: usize = 8 + 4 + 16 + 8 + 4 + 4 + 4 + 8 + 8 + 32;
@@ -38,7 +37,8 @@ pub(crate) struct Root {
 }
 
 /// What is known of one actor's commits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct ActorState {
     pub(crate) counter: u64,
     pub(crate) id: CommitId,
@@ -46,7 +46,8 @@ pub(crate) struct ActorState {
 }
 
 /// A segment that the manifest names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct SegmentInfo {
     pub(crate) number: u32,
     /// Sequence of the last frame before it.
@@ -54,14 +55,16 @@ pub(crate) struct SegmentInfo {
 }
 
 /// An index table that the manifest names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct TableInfo {
     pub(crate) number: u32,
     pub(crate) bytes: u64,
 }
 
 /// The live files and what the log says up to the checkpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Manifest {
     pub(crate) database: DatabaseId,
     /// The actor that this database writes as.
@@ -162,27 +165,23 @@ impl Root {
 }
 
 impl Manifest {
-    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         out.extend_from_slice(&MANIFEST_MAGIC);
         out.extend_from_slice(&segment::FORMAT.to_le_bytes());
-        postcard::to_allocvec(self)
-            .map(|record| {
-                out.extend_from_slice(&record);
-                out
-            })
-            .map_err(|e| Error::new(ErrorCode::Io, alloc::format!("the manifest cannot be encoded: {e}")))
+        manifest::encode(self, &mut out);
+        out
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Manifest> {
         let record = bytes.strip_prefix(&MANIFEST_MAGIC)?.strip_prefix(&segment::FORMAT.to_le_bytes())?;
-        postcard::from_bytes(record).ok()
+        manifest::decode(record)
     }
 
     /// Writes and syncs manifest `number`, and returns its checksum for the root.
     pub(crate) async fn write<S: AsyncStorage>(&self, storage: &S, number: u32) -> Result<u32> {
         let file = FileName::Manifest(number);
-        let bytes = self.encode()?;
+        let bytes = self.encode();
         // An earlier attempt that no root names may have left one of this number.
         match storage.create(file).await {
             Err(e) if e.is(ErrorCode::AlreadyExists) => storage.truncate(file, 0).await?,
