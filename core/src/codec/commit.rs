@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     id::{ActorId, CommitId, VersionId},
     limits,
+    sorted::SortedMap,
 };
 use alloc::{borrow::Cow, vec::Vec};
 
@@ -193,10 +194,9 @@ impl Header<'_> {
         let named = (self.dependencies.iter().map(|d| d.version.actor))
             .chain(self.causes.iter().map(|c| c.version.actor))
             .chain(self.changes.iter().flat_map(|c| c.parents.iter().map(|p| p.actor)));
-        let mut actors: Vec<_> = named.filter(|&actor| actor != self.version.actor).collect();
-        actors.sort_unstable();
-        actors.dedup();
-        actors
+        let others = named.filter(|&actor| actor != self.version.actor);
+        // Dependencies come in order, and the others are nearly always among them.
+        others.map(|actor| (actor, ())).collect::<SortedMap<_, _>>().into_iter().map(|(actor, ())| actor).collect()
     }
 
     /// The offset of each change's record behind the header, and the length of all of them together.
