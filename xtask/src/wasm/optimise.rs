@@ -11,14 +11,12 @@ use std::{
 
 /// For the size of the download, like the profile `wasm`.
 ///
-/// Functions are not inlined because they are called once, which makes larger ones that compress worse: with it the
-/// module is 7% larger as gzip. Tiny ones are, because rustc at `opt-level = "z"` leaves them: without it scans are a
-/// seventh slower. Sorted by name, copies of one generic function stand close enough together for gzip to see.
-const PASSES: [&str; 8] = [
+/// Large functions are not inlined because they are called once: what comes of it compresses worse, and the module would
+/// be some percent larger as gzip. Sorted by name, copies of one generic function stand close enough together for gzip
+/// to see that they are alike.
+const PASSES: [&str; 6] = [
     "-Oz",
     "--one-caller-inline-max-function-size=30",
-    "--always-inline-max-function-size=10",
-    "--flexible-inline-max-function-size=10",
     "--reorder-functions-by-name",
     "--strip-debug",
     "--strip-producers",
