@@ -5,7 +5,10 @@
 
 use crate::{
     codec,
-    codec::commit::{self, Form, RECORD_OVERHEAD},
+    codec::{
+        commit::{self, Form, RECORD_OVERHEAD},
+        crc,
+    },
     error::Result,
     id::{ActorId, DatabaseId},
     index::{
@@ -213,12 +216,12 @@ fn fix_log(
             for (offset, length) in offsets.into_iter().zip(lengths) {
                 let (Some(length), from) = (length, records_at + offset as usize) else { continue };
                 let value = from + RECORD_OVERHEAD as usize;
-                let checksum = body.get(value..value + length as usize).map(crc32fast::hash).unwrap_or_default();
+                let checksum = body.get(value..value + length as usize).map(crc::hash).unwrap_or_default();
                 put(body, from, &checksum.to_le_bytes());
             }
         }
         let link = frame::link(&position.chain);
-        let (sequence, body_checksum) = (position.sequence + 1, crc32fast::hash(body));
+        let (sequence, body_checksum) = (position.sequence + 1, crc::hash(body));
         fix_frame_header(head, salt, position.offset, |header| FrameHeader { sequence, link, body_checksum, ..header });
         let id = reader::open_commit(&kind, body, actor).and_then(|mut commit| commit.complete());
         let Ok(id) = id else { return position };
@@ -240,7 +243,7 @@ fn fix_table_of(bytes: &mut [u8], database: DatabaseId, number: u32) {
     let number_at = |bytes: &[u8], at| field(bytes, footer_at + at).map_or(0, u64::from_le_bytes) as usize;
     let (filter_at, filter, fences) = (number_at(bytes, 0), number_at(bytes, 8), number_at(bytes, 16));
     let part = |bytes: &[u8], at: usize, length: usize| {
-        at.checked_add(length).and_then(|end| bytes.get(at..end)).map(|part| index::layout::salted_crc(salt, part))
+        at.checked_add(length).and_then(|end| bytes.get(at..end)).map(|part| crc::salted(salt, part))
     };
     let blocks: Vec<u64> =
         bytes.get(filter_at.saturating_add(filter)..footer_at).map(block_lengths).unwrap_or_default();
@@ -248,8 +251,7 @@ fn fix_table_of(bytes: &mut [u8], database: DatabaseId, number: u32) {
     for (number, length) in blocks.into_iter().enumerate() {
         let Some(end) = at.checked_add(length as usize).filter(|end| *end <= filter_at) else { break };
         let salt = index::layout::block_salt(salt, number as u32);
-        let checksum =
-            end.checked_sub(4).and_then(|last| bytes.get(at..last)).map(|b| index::layout::salted_crc(salt, b));
+        let checksum = end.checked_sub(4).and_then(|last| bytes.get(at..last)).map(|b| crc::salted(salt, b));
         if let Some(checksum) = checksum {
             put(bytes, end - 4, &checksum.to_le_bytes());
         }
@@ -261,8 +263,7 @@ fn fix_table_of(bytes: &mut [u8], database: DatabaseId, number: u32) {
         put(bytes, footer_at + 44, &filter_crc.to_le_bytes());
         put(bytes, footer_at + 48, &fences_crc.to_le_bytes());
     }
-    let checksum =
-        bytes.get(footer_at..footer_at + FOOTER_BYTES - 4).map(|footer| index::layout::salted_crc(salt, footer));
+    let checksum = bytes.get(footer_at..footer_at + FOOTER_BYTES - 4).map(|footer| crc::salted(salt, footer));
     put(bytes, footer_at + FOOTER_BYTES - 4, &checksum.unwrap_or_default().to_le_bytes());
 }
 
@@ -313,13 +314,11 @@ pub fn fix_files(files: &mut Files) {
             }
         }
         checkpoint = Some((manifest.database, manifest.checkpoint));
-        if let Ok(bytes) = manifest.encode() {
-            files.insert(name, bytes);
-        }
+        files.insert(name, manifest.encode());
     }
     let checksums: BTreeMap<u32, u32> = (files.iter())
         .filter_map(|(name, bytes)| match name {
-            FileName::Manifest(number) => Some((*number, crc32fast::hash(bytes))),
+            FileName::Manifest(number) => Some((*number, crc::hash(bytes))),
             _ => None,
         })
         .collect();
@@ -337,7 +336,7 @@ pub fn fix_files(files: &mut Files) {
             put(root, slot + 64, &at.chain);
         }
         if let Some(fields) = root.get(slot..slot + root::SLOT_FIELDS) {
-            let checksum = crc32fast::hash(fields);
+            let checksum = crc::hash(fields);
             put(root, slot + root::SLOT_FIELDS, &checksum.to_le_bytes());
         }
     }
@@ -391,8 +390,8 @@ pub fn extremes(files: &Files) -> Vec<(&'static str, Files)> {
     let changed = |(name, change): &(&'static str, Change)| {
         let (mut manifest, mut root) = (manifest.clone(), root);
         change(&mut manifest, &mut root);
-        let bytes = manifest.encode().unwrap_or_default();
-        root.manifest_checksum = crc32fast::hash(&bytes);
+        let bytes = manifest.encode();
+        root.manifest_checksum = crc::hash(&bytes);
         let mut files = files.clone();
         files.insert(FileName::Manifest(root.manifest), bytes);
         let slot = root.encode();

@@ -88,6 +88,7 @@ pub mod limits;
 pub mod local;
 mod log;
 pub mod protocol;
+mod sorted;
 pub mod storage;
 mod sync;
 pub mod value;

@@ -7,12 +7,13 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use super::{cursor::Cursor, varint::write_u64};
+use super::{crc, cursor::Cursor, varint::write_u64};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
     id::{ActorId, CommitId, VersionId},
     limits,
+    sorted::SortedMap,
 };
 use alloc::{borrow::Cow, vec::Vec};
 
@@ -193,10 +194,9 @@ impl Header<'_> {
         let named = (self.dependencies.iter().map(|d| d.version.actor))
             .chain(self.causes.iter().map(|c| c.version.actor))
             .chain(self.changes.iter().flat_map(|c| c.parents.iter().map(|p| p.actor)));
-        let mut actors: Vec<_> = named.filter(|&actor| actor != self.version.actor).collect();
-        actors.sort_unstable();
-        actors.dedup();
-        actors
+        let others = named.filter(|&actor| actor != self.version.actor);
+        // Dependencies come in order, and the others are nearly always among them.
+        others.map(|actor| (actor, ())).collect::<SortedMap<_, _>>().into_iter().map(|(actor, ())| actor).collect()
     }
 
     /// The offset of each change's record behind the header, and the length of all of them together.
@@ -220,14 +220,14 @@ pub(crate) const RECORD_OVERHEAD: u64 = 4;
 
 /// Appends a value with its checksum.
 pub(crate) fn write_record(out: &mut Vec<u8>, value: &[u8]) {
-    out.extend_from_slice(&crc32fast::hash(value).to_le_bytes());
+    out.extend_from_slice(&crc::hash(value).to_le_bytes());
     out.extend_from_slice(value);
 }
 
 /// The value of a record, or `None` when its checksum does not match.
 pub(crate) fn read_record(record: &[u8]) -> Option<&[u8]> {
     let (checksum, value) = record.split_first_chunk()?;
-    let intact = u32::from_le_bytes(*checksum) == crc32fast::hash(value);
+    let intact = u32::from_le_bytes(*checksum) == crc::hash(value);
     (intact || crate::bug::active(crate::bug::Bug::IgnoreRecordChecksum)).then_some(value)
 }
 

@@ -262,7 +262,7 @@ impl<S: AsyncStorage> Engine<S> {
         if actor == self.actor {
             writer.unnamed.clear();
         } else {
-            writer.unnamed.insert(actor);
+            writer.unnamed.insert(actor, ());
         }
         self.tail_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.appended.store(placed.sequence, Ordering::Relaxed);

@@ -57,10 +57,22 @@ impl Puts {
 
     /// Adds one. Fails as soon as it is clear that they do not fit into a commit.
     pub(crate) fn add<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
+        self.add_written(key, |buffer| codec::value::encode(value, buffer))
+    }
+
+    /// As [`Puts::add`], of a value that is known to be a canonical encoding.
+    pub(crate) fn add_canonical(&mut self, key: &str, value: &[u8]) -> Result<()> {
+        self.add_written(key, |buffer| {
+            buffer.extend_from_slice(value);
+            Ok(())
+        })
+    }
+
+    fn add_written(&mut self, key: &str, write: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
         check_key(key)?;
         check_count(self.names.len() + 1)?;
         let start = self.buffer.len() as u32;
-        codec::value::encode(value, &mut self.buffer).map_err(|e| e.context(&format!("{}/{key}", self.collection)))?;
+        write(&mut self.buffer).map_err(|e| e.context(&format!("{}/{key}", self.collection)))?;
         if self.buffer.len() > limits::COMMIT_BYTES_MAX {
             let max = limits::COMMIT_BYTES_MAX;
             return Err(Error::limit(format!(

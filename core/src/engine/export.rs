@@ -7,6 +7,7 @@
 
 use super::{Engine, state::State};
 use crate::{
+    codec::crc,
     error::{Error, ErrorCode, Result},
     log::root::SLOT_BYTES,
     storage::{AsyncStorage, FileInfo, FileName, read_full},
@@ -41,8 +42,8 @@ impl<S: AsyncStorage> Engine<S> {
             let numbers: Vec<u32> = self.segments.read().iter().map(|s| s.number).collect();
             (files.root, files.manifest.clone(), self.state(), end, numbers)
         };
-        let bytes = manifest.encode()?;
-        root.manifest_checksum = crc32fast::hash(&bytes);
+        let bytes = manifest.encode();
+        root.manifest_checksum = crc::hash(&bytes);
         // All of the copy is there before its root is, so all of it counts as durable: a shortened copy is noticed.
         root.durable = end;
         let mut files = vec![ExportFile::made(FileName::Manifest(root.manifest), bytes)];

@@ -155,7 +155,7 @@ impl<S: AsyncStorage> Engine<S> {
             }
             writer.log.roll_back(end);
             self.appended.store(end.sequence, Ordering::Relaxed);
-            writer.unnamed = writer.actors.keys().copied().collect();
+            writer.unnamed = writer.actors.keys().map(|actor| (*actor, ())).collect();
             if writer.rolled_back.len() >= ROLLED_BACK_KEPT {
                 writer.rolled_back.remove(0);
             }

@@ -6,10 +6,8 @@ use crate::{
     limits,
     storage::AsyncStorage,
 };
-use alloc::{
-    collections::{BTreeSet, VecDeque},
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, vec::Vec};
+use hashbrown::HashSet;
 
 /// Which way lineage is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +42,8 @@ impl<S: AsyncStorage> Engine<S> {
     /// Follows causes or effects from a version, at most `depth` steps far.
     pub(crate) async fn lineage(&self, start: DocumentVersion, direction: Direction, depth: usize) -> Result<Lineage> {
         self.version(&start.collection, &start.key, start.version).await?;
-        let mut seen = BTreeSet::from([start.clone()]);
+        let mut seen: HashSet<DocumentVersion> = HashSet::new();
+        seen.insert(start.clone());
         let mut waiting = VecDeque::from([(start.clone(), 0)]);
         let mut edges = Vec::new();
         let mut truncated = false;

@@ -61,15 +61,11 @@ use crate::{
         root::{ActorState, Manifest, Root, SegmentInfo},
         writer::{LogWriter, Medium},
     },
+    sorted::SortedMap,
     storage::{AsyncStorage, FileName},
     sync::{Mutex, RwLock},
 };
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    string::String,
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use cache::{Item, Pool};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use doorkeeper::Doorkeeper;
@@ -108,7 +104,7 @@ pub(crate) struct Engine<S> {
     /// Bytes of log since the last freeze.
     tail_bytes: AtomicU64,
     state: RwLock<Arc<State>>,
-    actors: RwLock<BTreeMap<ShortActor, ActorId>>,
+    actors: RwLock<SortedMap<ShortActor, ActorId>>,
     writer: Mutex<Writer>,
     /// Taken by the flush that is under way.
     medium: Mutex<Option<Medium>>,
@@ -131,7 +127,7 @@ struct Writer {
     actors: BTreeMap<ActorId, ActorState>,
     clock: Timestamp,
     /// Actors with commits that our own last commit has not named.
-    unnamed: BTreeSet<ActorId>,
+    unnamed: SortedMap<ActorId, ()>,
     /// How to take back what was laid out and is not written yet.
     undo: Vec<commit::Undo>,
     rolled_back: Vec<flush::RolledBack>,

@@ -17,9 +17,9 @@ use crate::{
     id::{ActorId, VersionId},
     log::reader,
     storage::AsyncStorage,
+    value::{Map, Value},
 };
-use alloc::{collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
-use serde::{Deserialize, Serialize};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 /// The collection that holds the tags.
 const TAGS: &str = "$tags";
@@ -35,10 +35,10 @@ pub struct Tag {
     pub commits: Vec<VersionId>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct TagRecord {
-    time: i64,
-    commits: BTreeMap<String, u64>,
+/// What a tag's document holds: the time of its newest commit, and of each actor the counter of the last one.
+mod record {
+    pub(super) const TIME: &str = "time";
+    pub(super) const COMMITS: &str = "commits";
 }
 
 impl<S: AsyncStorage> Engine<S> {
@@ -54,8 +54,7 @@ impl<S: AsyncStorage> Engine<S> {
             Moment::Version(version) => self.cut_of(self.commit(*version).await?).await?,
             Moment::Tag(name) => {
                 let tag = self.tag(name).await?;
-                let mut vector = VersionVector::new();
-                vector.extend(tag.commits.iter().map(|v| (v.actor, v.counter)));
+                let vector = tag.commits.iter().map(|v| (v.actor, v.counter)).collect();
                 (At::Cut { vector: Arc::new(vector), before: tag.timestamp }, tag.timestamp.millis())
             }
         };
@@ -81,7 +80,7 @@ impl<S: AsyncStorage> Engine<S> {
         version: VersionId,
         enough: impl Fn(&VersionVector) -> bool,
     ) -> Result<VersionVector> {
-        let mut vector = VersionVector::new();
+        let mut vector = VersionVector::default();
         let mut counter = version.counter;
         loop {
             let at = VersionId { actor: version.actor, counter };
@@ -89,8 +88,9 @@ impl<S: AsyncStorage> Engine<S> {
             let opened = reader::open_commit(&frame, &body, self.actor)?;
             let seen = opened.header.dependencies.iter().map(|d| d.version).chain([at]);
             for VersionId { actor, counter } in seen {
-                let known = vector.entry(actor).or_insert(0);
-                *known = counter.max(*known);
+                if vector.get(&actor).is_none_or(|&known| known < counter) {
+                    vector.insert(actor, counter);
+                }
             }
             if counter % FULL_DEPENDENCIES_EVERY == 1 || enough(&vector) {
                 return Ok(vector);
@@ -111,7 +111,7 @@ impl<S: AsyncStorage> Engine<S> {
     /// For each actor the last of its commits up to a time.
     async fn cut_up_to(&self, time: Timestamp) -> Result<(VersionVector, Timestamp)> {
         let actors: Vec<ActorId> = self.actors.read().values().copied().collect();
-        let (mut vector, mut newest) = (VersionVector::new(), Timestamp::MIN);
+        let (mut vector, mut newest) = (VersionVector::default(), Timestamp::MIN);
         for actor in actors {
             let (mut low, mut high) = (0, self.last_commit_of(actor).await?);
             while low < high {
@@ -149,11 +149,12 @@ impl<S: AsyncStorage> Engine<S> {
                 "there was no commit yet at that moment, so it cannot be tagged",
             ));
         }
-        let mut commits = BTreeMap::new();
-        commits.extend(vector.iter().map(|(actor, counter)| (format!("{actor}"), *counter)));
-        let record = TagRecord { time: newest.to_bits(), commits };
+        // In the order of their names, which is that of the actors.
+        let commits: Map = vector.iter().map(|(actor, counter)| (format!("{actor}"), *counter as i64)).collect();
+        let record =
+            Value::from(Map::from([(record::TIME, Value::Int(newest.to_bits())), (record::COMMITS, commits.into())]));
         // Not read back once it is there: a read that fails would hide that it is.
-        let commits = vector.iter().map(|(&actor, &counter)| VersionId { actor, counter }).collect();
+        let commits = vector.iter().map(|&(actor, counter)| VersionId { actor, counter }).collect();
         let tag = Tag { name: name.into(), timestamp: newest, commits };
         let value = Some(Encoded::new(&record)?);
         let change = DraftChange { expected: Expected::Absent, ..DraftChange::new(TAGS.into(), name, value) };
@@ -202,12 +203,14 @@ pub(crate) fn tag_exists(name: &str, e: Error) -> Error {
 }
 
 fn read_tag(name: &str, document: &super::model::Document) -> Result<Tag> {
-    let malformed = |_| Error::new(ErrorCode::Corrupt, format!("the record of tag {name:?} is malformed"));
-    let record: TagRecord = document.to().map_err(malformed)?;
-    let version = |(actor, counter): (&String, &u64)| Ok(VersionId { actor: actor.parse()?, counter: *counter });
-    Ok(Tag {
-        name: name.into(),
-        timestamp: Timestamp::from_bits(record.time),
-        commits: record.commits.iter().map(version).collect::<Result<_>>().map_err(malformed)?,
-    })
+    let value = document.value()?;
+    let read = || {
+        let commits = value.get(record::COMMITS)?.as_map()?.iter().map(|(actor, counter)| {
+            Some(VersionId { actor: actor.parse().ok()?, counter: counter.as_i64()?.try_into().ok()? })
+        });
+        Some((value.get(record::TIME)?.as_i64()?, commits.collect::<Option<_>>()?))
+    };
+    let (time, commits) =
+        read().ok_or_else(|| Error::new(ErrorCode::Corrupt, format!("the record of tag {name:?} is malformed")))?;
+    Ok(Tag { name: name.into(), timestamp: Timestamp::from_bits(time), commits })
 }

@@ -23,7 +23,7 @@ use crate::{
     storage::{AsyncStorage, FileName},
     sync::{Mutex, RwLock},
 };
-use alloc::{collections::BTreeMap, format, sync::Arc, vec, vec::Vec};
+use alloc::{format, sync::Arc, vec, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicU64};
 
 impl<S: AsyncStorage> Engine<S> {
@@ -88,14 +88,13 @@ impl<S: AsyncStorage> Engine<S> {
         let state = State { active: Arc::new(memtable), frozen: None, tables: tables.into() };
         let writer = Writer {
             log: LogWriter::new(manifest.database, manifest.actor, end, options.segment_bytes),
-            unnamed: actors.keys().copied().collect(),
+            unnamed: actors.keys().map(|actor| (*actor, ())).collect(),
             actors,
             clock: recovered.clock,
             undo: Vec::new(),
             rolled_back: Vec::new(),
         };
-        let mut known = BTreeMap::new();
-        known.extend(writer.actors.keys().copied().chain([manifest.actor]).map(|a| (key::short(a), a)));
+        let known = writer.actors.keys().copied().chain([manifest.actor]).map(|a| (key::short(a), a)).collect();
         // A block stands for a hundred documents that are not cached, so it is worth more than as many bytes of them.
         let block_bytes = options.cache_bytes / 4 * 3;
         let engine = Engine {

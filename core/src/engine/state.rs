@@ -23,9 +23,10 @@ use crate::{
         payload::Payload,
         table::{Found as TableFound, Table},
     },
+    sorted::SortedMap,
     storage::{AsyncStorage, FileName},
 };
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 
 /// The parts of the index, newest first: the memtable that is written to, one that is being made a table, the tables.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl State {
 }
 
 /// For each actor the last of its commits that counts.
-pub(crate) type VersionVector = BTreeMap<ActorId, u64>;
+pub(crate) type VersionVector = SortedMap<ActorId, u64>;
 
 /// Which versions a view shows.
 #[derive(Clone, Debug)]

@@ -12,13 +12,10 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use super::{
-    heads::{self, common_prefix},
-    layout,
-};
+use super::heads::{self, common_prefix};
 use crate::{
     bug::{self, Bug},
-    codec::varint,
+    codec::{crc, varint},
     limits,
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -104,7 +101,7 @@ impl BlockBuilder {
             self.bytes.extend_from_slice(&restart.to_le_bytes());
         }
         self.bytes.extend_from_slice(&(self.restarts.len() as u16).to_le_bytes());
-        let checksum = layout::salted_crc(salt, &self.bytes);
+        let checksum = crc::salted(salt, &self.bytes);
         self.bytes.extend_from_slice(&checksum.to_le_bytes());
         out.extend_from_slice(&self.bytes);
         let length = self.bytes.len();
@@ -181,7 +178,7 @@ impl Block {
         let Some((body, stored)) = bytes.split_last_chunk::<CHECKSUM_BYTES>() else {
             return malformed(0, "the block is too short");
         };
-        if layout::salted_crc(salt, body) != u32::from_le_bytes(*stored) && !bug::active(Bug::IgnoreBlockChecksum) {
+        if crc::salted(salt, body) != u32::from_le_bytes(*stored) && !bug::active(Bug::IgnoreBlockChecksum) {
             return malformed(0, "the block's checksum does not match");
         }
         let Some((rest, count)) = body.split_last_chunk::<COUNT_BYTES>() else {

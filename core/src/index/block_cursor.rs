@@ -134,7 +134,7 @@ impl BlockCursor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::{block::BlockBuilder, layout::salted_crc};
+    use crate::{codec::crc, index::block::BlockBuilder};
     use proptest::prelude::*;
 
     fn build(keys: &[Vec<u8>]) -> Vec<u8> {
@@ -146,7 +146,7 @@ mod tests {
 
     /// Bytes with a right checksum.
     fn seal(mut body: Vec<u8>) -> Vec<u8> {
-        let sum = salted_crc(7, &body);
+        let sum = crc::salted(7, &body);
         body.extend_from_slice(&sum.to_le_bytes());
         body
     }

@@ -10,6 +10,7 @@ use super::{
     layout::{self, Footer},
 };
 use crate::{
+    codec::crc,
     error::{Error, Result},
     id::DatabaseId,
     limits,
@@ -149,8 +150,8 @@ impl TableBuilder {
             entries: self.entries,
             max_stamp,
             blocks: self.blocks,
-            filter_crc: layout::salted_crc(self.salt, &filter),
-            fences_crc: layout::salted_crc(self.salt, &fences),
+            filter_crc: crc::salted(self.salt, &filter),
+            fences_crc: crc::salted(self.salt, &fences),
         };
         for part in [filter, fences, footer.encode(self.salt)] {
             self.output.extend_from_slice(&part);

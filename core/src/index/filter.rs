@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(hashes, expected, "{hashes:#x?}");
         let mut builder = FilterBuilder::default();
         parts.iter().for_each(|part| builder.add(part));
-        assert_eq!(crc32fast::hash(&builder.encode()), 0x75d7_1c56);
+        assert_eq!(crate::codec::crc::hash(&builder.encode()), 0x75d7_1c56);
     }
 
     #[test]

@@ -15,6 +15,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 use crate::{
+    codec::crc,
     error::{Error, ErrorCode, Result},
     id::DatabaseId,
     storage::FileName,
@@ -27,21 +28,14 @@ const VERSION: u32 = 1;
 pub(crate) const HEADER_BYTES: usize = 36;
 pub(crate) const FOOTER_BYTES: usize = 64;
 
-/// A CRC-32 that continues from `salt`.
-pub(crate) fn salted_crc(salt: u32, bytes: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new_with_initial(salt);
-    hasher.update(bytes);
-    hasher.finalize()
-}
-
 /// What the checksums of a table are seeded with.
 pub(crate) fn table_salt(database: DatabaseId, number: u32) -> u32 {
-    salted_crc(crc32fast::hash(&database.0), &number.to_le_bytes())
+    crc::salted(crc::hash(&database.0), &number.to_le_bytes())
 }
 
 /// What the checksum of one block of it is seeded with.
 pub(crate) fn block_salt(table_salt: u32, block: u32) -> u32 {
-    salted_crc(table_salt, &block.to_le_bytes())
+    crc::salted(table_salt, &block.to_le_bytes())
 }
 
 /// Takes numbers off the front of bytes whose length is known to be right.
@@ -68,7 +62,7 @@ pub(crate) fn encode_header(database: DatabaseId, number: u32) -> Vec<u8> {
     out.extend_from_slice(&VERSION.to_le_bytes());
     out.extend_from_slice(&number.to_le_bytes());
     out.extend_from_slice(&database.0);
-    let crc = salted_crc(table_salt(database, number), &out);
+    let crc = crc::salted(table_salt(database, number), &out);
     out.extend_from_slice(&crc.to_le_bytes());
     out
 }
@@ -84,7 +78,7 @@ pub(crate) fn check_header(bytes: &[u8; HEADER_BYTES], database: DatabaseId, num
         return corrupt("this is not an index table");
     }
     let body = bytes.get(..HEADER_BYTES - 4).unwrap_or_default();
-    if crc != salted_crc(table_salt(found_database, found), body) {
+    if crc != crc::salted(table_salt(found_database, found), body) {
         return corrupt("the header's checksum does not match");
     }
     if version != VERSION {
@@ -123,7 +117,7 @@ impl Footer {
             out.extend_from_slice(&field.to_le_bytes());
         }
         out.extend_from_slice(&FOOTER_MAGIC);
-        let crc = salted_crc(salt, &out);
+        let crc = crc::salted(salt, &out);
         out.extend_from_slice(&crc.to_le_bytes());
         out
     }
@@ -148,7 +142,7 @@ impl Footer {
         if fields.take() != FOOTER_MAGIC {
             return Err("the table has no footer where it should end");
         }
-        if fields.u32() != salted_crc(salt, bytes.get(..FOOTER_BYTES - 4).unwrap_or_default()) {
+        if fields.u32() != crc::salted(salt, bytes.get(..FOOTER_BYTES - 4).unwrap_or_default()) {
             return Err("the footer's checksum does not match");
         }
         let end = [footer.filter_bytes, footer.fences_bytes, FOOTER_BYTES as u64]

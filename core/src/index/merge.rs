@@ -76,10 +76,13 @@ impl MergeCursor {
         for source in &mut self.sources {
             source.seek(blocks, key).await?;
         }
-        let mut order = core::mem::take(&mut self.order);
-        order.extend(self.sources.iter().enumerate().filter(|(_, source)| source.valid()).map(|(number, _)| number));
-        order.sort_unstable_by(|a, b| self.compare(*a, *b));
-        self.order = order;
+        // One by one to its place: there are few, and a sort is more code than all of this file.
+        for number in 0..self.sources.len() {
+            if self.sources.get(number).is_some_and(Source::valid) {
+                let place = self.order.partition_point(|other| self.compare(*other, number) == Ordering::Less);
+                self.order.insert(place, number);
+            }
+        }
         Ok(self.valid())
     }
 

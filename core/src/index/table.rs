@@ -15,6 +15,7 @@ use super::{
     layout::{self, FOOTER_BYTES, Footer, HEADER_BYTES},
 };
 use crate::{
+    codec::crc,
     error::{Error, Result},
     id::DatabaseId,
     storage::{self, AsyncStorage, FileName},
@@ -146,10 +147,10 @@ impl Table {
         read_exactly(storage, name, footer.filter_offset, &mut parts).await?;
         let (filter, fences) = parts.split_at_checked(filter_bytes).unwrap_or_default();
         let fences_offset = footer.filter_offset + footer.filter_bytes;
-        if layout::salted_crc(salt, filter) != footer.filter_crc {
+        if crc::salted(salt, filter) != footer.filter_crc {
             return Err(Error::corrupt(name, footer.filter_offset, "the filter's checksum does not match"));
         }
-        if layout::salted_crc(salt, fences) != footer.fences_crc {
+        if crc::salted(salt, fences) != footer.fences_crc {
             return Err(Error::corrupt(name, fences_offset, "the fences' checksum does not match"));
         }
         let filter = Filter::decode(filter)

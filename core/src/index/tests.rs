@@ -203,7 +203,8 @@ proptest! {
     fn a_damaged_table_with_right_checksums_never_panics(
         place in any::<proptest::sample::Index>(), bytes in proptest::collection::vec(any::<u8>(), 1..9), tail: bool,
     ) {
-        use super::layout::{FOOTER_BYTES, Footer, HEADER_BYTES, block_salt, salted_crc, table_salt};
+        use super::layout::{FOOTER_BYTES, Footer, HEADER_BYTES, block_salt, table_salt};
+        use crate::codec::crc;
         let (bench, model) = small_table();
         let mut file = bench.raw.bytes(FileName::Table(1));
         let (salt, end, file_bytes) = (table_salt(DATABASE, 1), file.len() - FOOTER_BYTES, file.len() as u64);
@@ -220,16 +221,16 @@ proptest! {
 
         let mut start = HEADER_BYTES;
         for (block, block_end) in ends.into_iter().enumerate() {
-            let crc = salted_crc(block_salt(salt, block as u32), &file[start..block_end - 4]);
+            let crc = crc::salted(block_salt(salt, block as u32), &file[start..block_end - 4]);
             file[block_end - 4..block_end].copy_from_slice(&crc.to_le_bytes());
             start = block_end;
         }
         let fences = (footer.filter_offset + footer.filter_bytes) as usize;
-        footer.filter_crc = salted_crc(salt, &file[footer.filter_offset as usize..fences]);
-        footer.fences_crc = salted_crc(salt, &file[fences..end]);
+        footer.filter_crc = crc::salted(salt, &file[footer.filter_offset as usize..fences]);
+        footer.fences_crc = crc::salted(salt, &file[fences..end]);
         file[end + 44..end + 48].copy_from_slice(&footer.filter_crc.to_le_bytes());
         file[end + 48..end + 52].copy_from_slice(&footer.fences_crc.to_le_bytes());
-        let crc = salted_crc(salt, &file[end..end + 60]);
+        let crc = crc::salted(salt, &file[end..end + 60]);
         file[end + 60..].copy_from_slice(&crc.to_le_bytes());
         bench.raw.replace(FileName::Table(1), file);
 
@@ -337,7 +338,7 @@ fn a_newer_format_is_not_called_corrupt() {
     let (bench, _) = small_table();
     let mut bytes = bench.raw.bytes(FileName::Table(1));
     bytes[8] = 2;
-    let crc = super::layout::salted_crc(super::layout::table_salt(DATABASE, 1), &bytes[..32]);
+    let crc = crate::codec::crc::salted(super::layout::table_salt(DATABASE, 1), &bytes[..32]);
     bytes[32..36].copy_from_slice(&crc.to_le_bytes());
     bench.raw.replace(FileName::Table(1), bytes);
     assert!(bench.open(1).unwrap_err().is(ErrorCode::UnsupportedFormat));

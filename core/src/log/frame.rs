@@ -10,7 +10,7 @@
 use super::Chain;
 use crate::{
     bug::{self, Bug},
-    codec::cursor::Cursor,
+    codec::{crc, cursor::Cursor},
     id::DatabaseId,
     limits,
 };
@@ -31,10 +31,7 @@ pub(crate) struct Salt(u32);
 
 impl Salt {
     pub(crate) fn new(database: DatabaseId, segment: u32) -> Salt {
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&database.0);
-        hasher.update(&segment.to_le_bytes());
-        Salt(hasher.finalize())
+        Salt(crc::salted(crc::hash(&database.0), &segment.to_le_bytes()))
     }
 }
 
@@ -100,7 +97,7 @@ impl FrameHeader {
     /// Whether `body` is what the header was written for.
     pub(crate) fn matches(&self, body: &[u8]) -> bool {
         self.body_bytes as usize == body.len()
-            && (self.body_checksum == crc32fast::hash(body) || bug::active(Bug::IgnoreFrameChecksum))
+            && (self.body_checksum == crc::hash(body) || bug::active(Bug::IgnoreFrameChecksum))
     }
 
     /// Bytes from this frame to the next.
@@ -123,10 +120,8 @@ pub(crate) fn frame_bytes(body: u64) -> u64 {
 }
 
 fn checksum(salt: Salt, offset: u64, fields: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new_with_initial(salt.0 ^ (offset as u32).rotate_left(16));
-    hasher.update(&offset.to_le_bytes());
-    hasher.update(fields);
-    hasher.finalize()
+    let salt = salt.0 ^ (offset as u32).rotate_left(16);
+    crc::salted(crc::salted(salt, &offset.to_le_bytes()), fields)
 }
 
 #[cfg(test)]

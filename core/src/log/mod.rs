@@ -2,6 +2,7 @@
 //! where they are.
 
 pub(crate) mod frame;
+mod manifest;
 pub(crate) mod reader;
 pub(crate) mod recovery;
 pub(crate) mod root;
@@ -25,7 +26,8 @@ pub(crate) fn extend(chain: &Chain, id: &CommitId) -> Chain {
 }
 
 /// A place between two frames, and what the log says up to there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Position {
     pub(crate) segment: u32,
     /// Byte in the segment at which the next frame begins.

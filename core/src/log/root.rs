@@ -6,18 +6,17 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use super::{Position, segment};
+use super::{Position, manifest, segment};
 use crate::{
     bug::{self, Bug},
     clock::Timestamp,
-    codec::cursor::Cursor,
+    codec::{crc, cursor::Cursor},
     error::{Error, ErrorCode, Result},
     id::{ActorId, CommitId, DatabaseId},
     limits,
     storage::{AsyncStorage, FileName, read_full},
 };
 use alloc::{vec, vec::Vec};
-use serde::{Deserialize, Serialize};
 
 pub(crate) const SLOT_BYTES: usize = 4096;
 pub(crate) const SLOT_FIELDS: usize = 8 + 4 + 16 + 8 + 4 + 4 + 4 + 8 + 8 + 32;
@@ -38,7 +37,8 @@ pub(crate) struct Root {
 }
 
 /// What is known of one actor's commits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct ActorState {
     pub(crate) counter: u64,
     pub(crate) id: CommitId,
@@ -46,7 +46,8 @@ pub(crate) struct ActorState {
 }
 
 /// A segment that the manifest names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct SegmentInfo {
     pub(crate) number: u32,
     /// Sequence of the last frame before it.
@@ -54,14 +55,16 @@ pub(crate) struct SegmentInfo {
 }
 
 /// An index table that the manifest names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct TableInfo {
     pub(crate) number: u32,
     pub(crate) bytes: u64,
 }
 
 /// The live files and what the log says up to the checkpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Manifest {
     pub(crate) database: DatabaseId,
     /// The actor that this database writes as.
@@ -94,7 +97,7 @@ impl Root {
         out.extend_from_slice(&self.durable.sequence.to_le_bytes());
         out.extend_from_slice(&self.durable.chain);
         debug_assert_eq!(out.len(), SLOT_FIELDS);
-        out.extend_from_slice(&crc32fast::hash(&out).to_le_bytes());
+        out.extend_from_slice(&crc::hash(&out).to_le_bytes());
         out.resize(SLOT_BYTES, 0);
         out
     }
@@ -103,7 +106,7 @@ impl Root {
     fn decode(slot: &[u8]) -> Result<Option<Root>> {
         let mut input = Cursor::new(slot);
         let whole = slot.split_at_checked(SLOT_FIELDS).is_some_and(|(fields, rest)| {
-            Cursor::new(rest).u32() == Some(crc32fast::hash(fields)) && fields.starts_with(&ROOT_MAGIC)
+            Cursor::new(rest).u32() == Some(crc::hash(fields)) && fields.starts_with(&ROOT_MAGIC)
         });
         if !whole || input.bytes(ROOT_MAGIC.len()).is_none() {
             return Ok(None);
@@ -162,27 +165,23 @@ impl Root {
 }
 
 impl Manifest {
-    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         out.extend_from_slice(&MANIFEST_MAGIC);
         out.extend_from_slice(&segment::FORMAT.to_le_bytes());
-        postcard::to_allocvec(self)
-            .map(|record| {
-                out.extend_from_slice(&record);
-                out
-            })
-            .map_err(|e| Error::new(ErrorCode::Io, alloc::format!("the manifest cannot be encoded: {e}")))
+        manifest::encode(self, &mut out);
+        out
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Manifest> {
         let record = bytes.strip_prefix(&MANIFEST_MAGIC)?.strip_prefix(&segment::FORMAT.to_le_bytes())?;
-        postcard::from_bytes(record).ok()
+        manifest::decode(record)
     }
 
     /// Writes and syncs manifest `number`, and returns its checksum for the root.
     pub(crate) async fn write<S: AsyncStorage>(&self, storage: &S, number: u32) -> Result<u32> {
         let file = FileName::Manifest(number);
-        let bytes = self.encode()?;
+        let bytes = self.encode();
         // An earlier attempt that no root names may have left one of this number.
         match storage.create(file).await {
             Err(e) if e.is(ErrorCode::AlreadyExists) => storage.truncate(file, 0).await?,
@@ -192,7 +191,7 @@ impl Manifest {
         if !bug::active(Bug::RootBeforeManifestSync) {
             storage.sync(file).await?;
         }
-        Ok(crc32fast::hash(&bytes))
+        Ok(crc::hash(&bytes))
     }
 
     /// Reads the manifest that `root` names.
@@ -203,7 +202,7 @@ impl Manifest {
             ErrorCode::NotFound => corrupt("the manifest that the root names is missing"),
             _ => e,
         })?;
-        if crc32fast::hash(&bytes) != root.manifest_checksum {
+        if crc::hash(&bytes) != root.manifest_checksum {
             return Err(corrupt("the checksum of the manifest does not match the root's"));
         }
         let manifest = Manifest::decode(&bytes).ok_or_else(|| corrupt("the manifest is malformed"))?;
@@ -269,7 +268,7 @@ mod tests {
         let root = Root { database: DatabaseId([3; 16]), generation: 1, manifest: 1, manifest_checksum: 6, durable };
         let mut bytes = root.encode();
         bytes[8] = 2;
-        let checksum = crc32fast::hash(&bytes[..SLOT_FIELDS]);
+        let checksum = crc::hash(&bytes[..SLOT_FIELDS]);
         bytes[SLOT_FIELDS..SLOT_FIELDS + 4].copy_from_slice(&checksum.to_le_bytes());
         let error = Root::decode(&bytes).unwrap_err();
         assert_eq!(error.code(), ErrorCode::UnsupportedFormat);

@@ -4,7 +4,7 @@
 
 use super::Chain;
 use crate::{
-    codec::cursor::Cursor,
+    codec::{crc, cursor::Cursor},
     error::{Error, ErrorCode, Result},
     id::DatabaseId,
     storage::FileName,
@@ -39,7 +39,7 @@ impl SegmentHeader {
         out.extend_from_slice(&self.sequence.to_le_bytes());
         out.extend_from_slice(&self.chain);
         out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&crc32fast::hash(&out).to_le_bytes());
+        out.extend_from_slice(&crc::hash(&out).to_le_bytes());
         out
     }
 
@@ -58,7 +58,7 @@ impl SegmentHeader {
         }
         let format = input.u32().ok_or_else(cut)?;
         let checksum = Cursor::new(bytes.get(head.len()..).unwrap_or_default()).u32().ok_or_else(cut)?;
-        if checksum != crc32fast::hash(head) {
+        if checksum != crc::hash(head) {
             return Err(corrupt("the checksum of the segment's header does not match"));
         }
         if format != FORMAT {

@@ -13,7 +13,7 @@ use crate::{
     bug::{self, Bug},
     codec::{
         commit::{Form, Header},
-        varint,
+        crc, varint,
     },
     error::{Error, ErrorCode, Result},
     id::{ActorId, CommitId, DatabaseId},
@@ -140,7 +140,7 @@ impl LogWriter {
             body_bytes: body.len() as u32,
             sequence,
             link: frame::link(&self.end.chain),
-            body_checksum: crc32fast::hash(body),
+            body_checksum: crc::hash(body),
             kind: frame::COMMIT,
             codec: 0,
             unsynced: u16::try_from(self.end.sequence - self.durable).unwrap_or(u16::MAX),

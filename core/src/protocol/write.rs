@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Error, ErrorCode, Moment, Result, VersionId,
     engine::{
-        Draft, DraftChange, Encoded, Feed, FeedFilter, Scope, check_count, check_key, check_own_collection,
+        Draft, DraftChange, Encoded, Feed, FeedFilter, Puts, Scope, check_count, check_key, check_own_collection,
         sort_changes, tag_exists,
     },
     limits::TOKEN_COMMITS_MAX,
@@ -134,14 +134,12 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         let collection: Arc<str> = given.text("collection")?.into();
         check_own_collection(&collection)?;
         let info = given.info()?;
-        let mut changes = Vec::new();
+        let mut puts = Puts::new(collection);
         while !given.is_empty() {
-            let key = given.text("key")?;
-            check_count(changes.len() + 1)?;
-            changes.push(change(&collection, key, Some(given.value("value")?))?);
+            // The arguments have been checked for being canonical when they were gone over.
+            puts.add_canonical(given.text("key")?, given.value("value")?)?;
         }
-        sort_changes(&mut changes);
-        let version = self.make(Write::new(info, changes), None).await?;
+        let version = self.make(Write::new(info, puts.finish()), None).await?;
         Ok(self.written(version))
     }
 

@@ -5,10 +5,12 @@
 use crate::error::{Error, ErrorCode};
 use alloc::{
     boxed::Box,
+    format,
     string::{String, ToString},
     vec::Vec,
 };
 use core::fmt::{self, Write};
+use serde::de::{self, Expected, Unexpected};
 
 /// A failure at a place in a document.
 #[derive(Debug)]
@@ -72,9 +74,41 @@ impl serde::ser::Error for Failure {
     }
 }
 
-impl serde::de::Error for Failure {
+impl de::Error for Failure {
     fn custom<T: fmt::Display>(message: T) -> Failure {
         Failure::invalid(message.to_string())
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Failure {
+        Failure::invalid(format!("invalid type: {}, expected {expected}", Found(found)))
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Failure {
+        Failure::invalid(format!("invalid value: {}, expected {expected}", Found(found)))
+    }
+}
+
+/// What was found, as serde writes it, but for the digits of floats: in a module for browsers the machinery that writes
+/// them is a download, and nothing else needs it.
+struct Found<'a>(Unexpected<'a>);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Unexpected::Unit => f.write_str("null"),
+            Unexpected::Bool(found) => write!(f, "boolean `{found}`"),
+            Unexpected::Unsigned(found) => write!(f, "integer `{found}`"),
+            Unexpected::Signed(found) => write!(f, "integer `{found}`"),
+            Unexpected::Float(_) => f.write_str("a float"),
+            Unexpected::Char(found) => write!(f, "string {found:?}"),
+            Unexpected::Str(found) => write!(f, "string {found:?}"),
+            Unexpected::Bytes(_) => f.write_str("bytes"),
+            Unexpected::Seq => f.write_str("sequence"),
+            Unexpected::Map => f.write_str("map"),
+            Unexpected::Other(found) => f.write_str(found),
+            // Kinds that no value has: a type that asks for one of its own accord says so.
+            _ => f.write_str("something else"),
+        }
     }
 }
 

@@ -52,17 +52,24 @@ pub(crate) fn build() -> Result<String> {
         }
         let mut bind = tools.command("wasm-bindgen");
         // Without the default path, because who loads the module says where it is: bundlers would take it for a file.
-        bind.args(["--target", "web", "--omit-default-module-path", "--out-name", NAME, "--out-dir"]);
+        // With the names of functions, which wasm-opt sorts by and then drops.
+        bind.args(["--target", "web", "--omit-default-module-path", "--keep-debug", "--out-name", NAME, "--out-dir"]);
         run(bind.arg(&folder).arg(&built))?;
         timed("wasm-opt: up to a minute", || optimiser.run(&module))?;
         stamp.write()?;
     }
-    let sizes = sizes::of(&module)?;
+    let sizes = sizes::of(&module)?.to_string();
     println!("{}: {sizes}", module.display());
     Ok(sizes)
 }
 
-/// Checks the bindings as the target sees them: its lints, and its tests in Node.
+/// Fails if what `build` left is larger than it may be.
+fn check_size() -> Result<()> {
+    let folder = npm::folder().join("wasm");
+    sizes::check(&[sizes::of(&folder.join(format!("{NAME}_bg.wasm")))?, sizes::of(&folder.join(format!("{NAME}.js")))?])
+}
+
+/// Checks the bindings as the target sees them: its lints, its tests in Node, and the size of the module.
 pub(crate) fn test() -> Result<String> {
     node::require()?;
     let tools = bindgen::find()?;
@@ -80,7 +87,9 @@ pub(crate) fn test() -> Result<String> {
     let runner = format!("target.{TARGET}.runner=['{}']", tools.path("wasm-bindgen-test-runner").display());
     // Tests that ask for a browser would need a driver for it; in browsers the npm package is tested, as it is used.
     run(cargo("test").args(["--tests", "--config", &runner]).env("WASM_BINDGEN_TEST_ONLY_NODE", "1"))?;
-    Ok(format!("with {}", toolchain.name()))
+    let sizes = build()?;
+    check_size()?;
+    Ok(format!("{sizes}, with {}", toolchain.name()))
 }
 
 /// The module among the files that cargo's messages name.

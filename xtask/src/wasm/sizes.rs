@@ -1,21 +1,72 @@
-//! What a module weighs: as it is, and as servers send it.
+//! What a module weighs: as it is, and as servers send it; and what it may weigh.
 
 use crate::{Result, node, process::output};
-use std::{fmt::Write, path::Path};
+use std::{fmt, path::Path};
 
 const SCRIPT: &str = "\
 const zlib = require('node:zlib');
 const bytes = require('node:fs').readFileSync(process.argv[1]);
 console.log(bytes.length, zlib.gzipSync(bytes, { level: 9 }).length, zlib.brotliCompressSync(bytes).length);";
 
-/// The sizes of a file, raw and compressed by gzip and brotli at their strongest.
-pub(super) fn of(file: &Path) -> Result<String> {
-    let sizes = output(node::node().args(["-e", SCRIPT]).arg(file))?;
-    let mut text = String::new();
-    for (size, name) in sizes.split_whitespace().zip(["raw", "gzip", "brotli"]) {
-        let bytes: u64 = size.parse().map_err(|_| format!("node printed {sizes:?} instead of sizes"))?;
-        let separator = if text.is_empty() { "" } else { ", " };
-        write!(text, "{separator}{} kB {name}", bytes.div_ceil(1000)).map_err(|e| e.to_string())?;
+/// What the module and the code that loads it may take together, in bytes of gzip. Who runs into it looks for what was
+/// linked in, and does not raise it: the aim is 150 KiB, and whoever makes the module smaller lowers it.
+pub(super) const GZIP_MAX: u64 = 240_000;
+
+/// The sizes of a file in bytes, raw and compressed by gzip and brotli at their strongest.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Sizes {
+    raw: u64,
+    pub(super) gzip: u64,
+    brotli: u64,
+}
+
+/// Measures a file.
+pub(super) fn of(file: &Path) -> Result<Sizes> {
+    parse(&output(node::node().args(["-e", SCRIPT]).arg(file))?)
+}
+
+fn parse(printed: &str) -> Result<Sizes> {
+    let sizes: Vec<u64> = printed.split_whitespace().map_while(|size| size.parse().ok()).collect();
+    match sizes[..] {
+        [raw, gzip, brotli] => Ok(Sizes { raw, gzip, brotli }),
+        _ => Err(format!("node printed {printed:?} instead of sizes")),
     }
-    Ok(text)
+}
+
+impl fmt::Display for Sizes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kilobytes = |bytes: u64| bytes.div_ceil(1000);
+        let (raw, gzip, brotli) = (kilobytes(self.raw), kilobytes(self.gzip), kilobytes(self.brotli));
+        write!(f, "{raw} kB raw, {gzip} kB gzip, {brotli} kB brotli")
+    }
+}
+
+/// Fails if files that are downloaded together take more than they may.
+pub(super) fn check(files: &[Sizes]) -> Result<()> {
+    let gzip: u64 = files.iter().map(|sizes| sizes.gzip).sum();
+    if gzip > GZIP_MAX {
+        return Err(format!(
+            "the module and the code that loads it take {gzip} bytes of gzip, at most {GZIP_MAX} are allowed"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_and_anything_else_is_refused() {
+        let sizes = parse("3000 1999 1001\n").unwrap();
+        assert_eq!(sizes.to_string(), "3 kB raw, 2 kB gzip, 2 kB brotli");
+        assert!(parse("3000 1999").is_err() && parse("").is_err() && parse("1 2 x").is_err());
+    }
+
+    #[test]
+    fn the_bound_is_of_all_files_together() {
+        let sizes = |gzip| Sizes { raw: 0, gzip, brotli: 0 };
+        assert!(check(&[sizes(GZIP_MAX - 1), sizes(1)]).is_ok());
+        assert!(check(&[sizes(GZIP_MAX), sizes(1)]).is_err());
+    }
 }
