@@ -19,7 +19,7 @@ export interface OpenOptions extends AbortOptions {
   import?: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
-/** What the tests need beside it, so that a small database goes through everything that a large one does. @internal */
+/** What the tests need beside it, so that a small database goes through everything that a large one does. */
 export type TestOptions = Pick<EngineOptions, "segmentBytes" | "tailBytes" | "maintenance">;
 
 /** The part that the engine is opened with. */
