@@ -27,6 +27,9 @@ const MODULE: &str = "koru_wasm.wasm";
 /// What the outputs of wasm-bindgen are called: `koru.js`, `koru.d.ts` and `koru_bg.wasm`.
 const NAME: &str = "koru";
 const PROFILE: &str = "wasm";
+/// What a function may cost to be inlined where all crates become one module. At opt-level "s" LLVM takes 50; at 20 the
+/// module is 2 % smaller as gzip, and as fast or faster.
+const INLINE: u32 = 20;
 
 /// Leaves the module, the code that loads it and its types in `npm/wasm/`, and returns the sizes.
 pub(crate) fn build() -> Result<String> {
@@ -38,8 +41,11 @@ pub(crate) fn build() -> Result<String> {
 
     eprintln!("building {PACKAGE} for {TARGET}: some minutes the first time");
     let mut command = toolchain.cargo();
-    command.args(["build", "--package", PACKAGE, "--target", TARGET, "--profile", PROFILE]);
-    let messages = output(command.args(["--message-format", "json-render-diagnostics"]))?;
+    // As a module alone: what other crates could call would be kept.
+    command.args(["rustc", "--lib", "--crate-type", "cdylib", "--package", PACKAGE, "--target", TARGET]);
+    command.args(["--profile", PROFILE, "--config", &remap(), "--message-format", "json-render-diagnostics"]);
+    command.args(["--", &format!("-Cllvm-args=-inline-threshold={INLINE}")]);
+    let messages = output(&mut command)?;
     let built = built_module(&messages).ok_or("cargo built koru-wasm but did not say where the module is")?;
 
     let folder = npm::folder().join("wasm");
@@ -61,6 +67,13 @@ pub(crate) fn build() -> Result<String> {
     let sizes = sizes::of(&module)?.to_string();
     println!("{}: {sizes}", module.display());
     Ok(sizes)
+}
+
+/// Panics name their files, which are not to tell where somebody's home is.
+fn remap() -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let sources = home.map(|home| format!("'--remap-path-prefix={}='", home.join("registry/src").display()));
+    format!("target.{TARGET}.rustflags=[{}]", sources.unwrap_or_default())
 }
 
 /// Fails if what `build` left is larger than it may be.
