@@ -29,7 +29,9 @@ inBrowsers(["chromium", "firefox", "webkit"], (suite) => {
           await db.close();
           koru.equal(await koru.codeOf(() => db.collection("users").get("ada")), "CLOSED");
           if (url === "memory:") return;
-          if (!(info.shared && info.quota!.available > 0 && info.persisted !== undefined)) throw new Error(JSON.stringify(info));
+          koru.equal(info.shared, true);
+          const known = "storage" in navigator;
+          koru.equal([info.quota !== undefined && info.quota.available > 0, info.persisted !== undefined], [known, known]);
           const again = await koru.open(url);
           koru.equal((await again.info()).chain, info.chain);
           koru.equal((await again.verify()).problems, []);
@@ -162,7 +164,7 @@ inBrowsers(["chromium", "firefox", "webkit"], (suite) => {
         const without = (names: string[]) => () => {
           const code = `
             for (const name of ${JSON.stringify(names)}) {
-              if (name === "opfs") Object.defineProperty(navigator.storage, "getDirectory", { value: () => Promise.reject(new Error("no OPFS here")) });
+              if (name === "opfs") Object.defineProperty(navigator.storage ?? (navigator.storage = {}), "getDirectory", { value: () => Promise.reject(new Error("no OPFS here")) });
               else Object.defineProperty(globalThis, "indexedDB", { value: undefined });
             }`;
           const blob = (code: string) => URL.createObjectURL(new Blob([code], { type: "text/javascript" }));

@@ -1,12 +1,10 @@
 // Headless Chromium by playwright-core, started by us, so that it can be killed as a whole.
 
-import type { ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
 import path from "node:path";
-import { createInterface, type Interface } from "node:readline";
 import { chromium, type Browser, type CDPSession, type Page } from "playwright-core";
 import { START_MS, type Driver, type Start, type Tab } from "./driver.js";
-import { killGroup, spawnGroup } from "./group.js";
+import { kill, said, start, type Group } from "./group.js";
 
 const EXECUTABLE = process.env["KORU_CHROMIUM"] ?? "/usr/bin/chromium";
 const ARGS = [
@@ -51,11 +49,10 @@ class Chromium implements Driver {
   deletedIndexedDb = false;
 
   constructor(
-    readonly process: ChildProcess,
+    readonly group: Group,
     readonly browser: Browser,
-    messages: Interface,
   ) {
-    messages.on("line", (line) => (this.deletedIndexedDb ||= DELETED.test(line)));
+    group.messages.on("line", (line) => (this.deletedIndexedDb ||= DELETED.test(line)));
   }
 
   async newTab(): Promise<ChromiumTab> {
@@ -79,35 +76,19 @@ class Chromium implements Driver {
   }
 
   kill(): Promise<void> {
-    return killGroup(this.process);
+    return kill(this.group);
   }
 }
 
 export async function startChromium({ profile }: Start): Promise<Chromium> {
   // What a killed browser leaves of its guard against a second one on the same profile.
   for (const name of ["SingletonLock", "SingletonSocket", "SingletonCookie"]) rmSync(path.join(profile, name), { force: true });
-  const child = spawnGroup(EXECUTABLE, [...ARGS, `--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank"]);
-  const messages = createInterface({ input: child.stderr! });
+  const group = start(EXECUTABLE, [...ARGS, `--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank"]);
   try {
-    const browser = await chromium.connectOverCDP(await endpointOf(child, messages), { timeout: START_MS });
-    return new Chromium(child, browser, messages);
+    const endpoint = await said(group, /^DevTools listening on (ws:\S+)/);
+    return new Chromium(group, await chromium.connectOverCDP(endpoint, { timeout: START_MS }));
   } catch (error) {
-    await killGroup(child);
+    await kill(group);
     throw error;
   }
-}
-
-/** Where it listens: it says so first. */
-function endpointOf(child: ChildProcess, messages: Interface): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("Chromium did not start")), START_MS);
-    child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`Chromium ended with ${code} before it listened`)));
-    messages.on("line", (line) => {
-      const [, endpoint] = /^DevTools listening on (ws:\S+)/.exec(line) ?? [];
-      if (endpoint === undefined) return;
-      clearTimeout(timer);
-      resolve(endpoint);
-    });
-  });
 }

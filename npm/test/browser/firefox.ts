@@ -1,8 +1,10 @@
-// Headless Firefox by puppeteer-core over WebDriver BiDi.
+// Headless Firefox by puppeteer-core over WebDriver BiDi, started by us, so that it can be killed as a whole.
 
-import { launch, type Browser, type Page } from "puppeteer-core";
-import { START_MS, type Driver, type Start, type Tab } from "./driver.js";
-import { killGroup } from "./group.js";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { connect, type Browser, type Page } from "puppeteer-core";
+import type { Driver, Start, Tab } from "./driver.js";
+import { kill, said, start, type Group } from "./group.js";
 
 const EXECUTABLE = process.env["KORU_FIREFOX"] ?? "/usr/bin/firefox-esr";
 
@@ -10,6 +12,9 @@ const PREFERENCES = {
   // A page that nobody looks at counts as much as one that somebody does.
   "dom.min_background_timeout_value": 4,
   "dom.timeout.enable_budget_timer_throttling": false,
+  // After a kill it begins as always: without the pages of before, and not in safe mode.
+  "browser.sessionstore.resume_from_crash": false,
+  "toolkit.startup.max_resumed_crashes": -1,
 };
 /** All that the profile may store, in KiB. A site gets a fifth of it, and at least 10 MiB. */
 const LIMITED = { "dom.quotaManager.temporaryStorage.fixedLimit": 50 << 10 };
@@ -41,7 +46,10 @@ class Firefox implements Driver {
   /** It has no such thing: its IndexedDB outlives a kill. */
   readonly deletedIndexedDb = false;
 
-  constructor(readonly browser: Browser) {}
+  constructor(
+    readonly group: Group,
+    readonly browser: Browser,
+  ) {}
 
   async newTab(): Promise<FirefoxTab> {
     return new FirefoxTab(await this.browser.newPage());
@@ -65,18 +73,20 @@ class Firefox implements Driver {
   }
 
   kill(): Promise<void> {
-    return killGroup(this.browser.process()!);
+    return kill(this.group);
   }
 }
 
 export async function startFirefox({ profile, limited }: Start): Promise<Firefox> {
-  const browser = await launch({
-    browser: "firefox",
-    executablePath: EXECUTABLE,
-    headless: true,
-    userDataDir: profile,
-    extraPrefsFirefox: limited ? { ...PREFERENCES, ...LIMITED } : PREFERENCES,
-    timeout: START_MS,
-  });
-  return new Firefox(browser);
+  const preferences = Object.entries(limited ? { ...PREFERENCES, ...LIMITED } : PREFERENCES);
+  const lines = preferences.map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
+  writeFileSync(path.join(profile, "user.js"), lines.join(""));
+  const group = start(EXECUTABLE, ["--headless", "--no-remote", "--profile", profile, "--remote-debugging-port=0", "about:blank"]);
+  try {
+    const endpoint = await said(group, /^WebDriver BiDi listening on (ws:\S+)/);
+    return new Firefox(group, await connect({ browserWSEndpoint: `${endpoint}/session`, protocol: "webDriverBiDi" }));
+  } catch (error) {
+    await kill(group);
+    throw error;
+  }
 }

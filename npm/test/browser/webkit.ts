@@ -2,15 +2,14 @@
 //
 // There is one session, whose calls are about the window that was chosen last: so there is one call at a time.
 
-import type { ChildProcess } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
 import { START_MS, type Driver, type Start, type Tab } from "./driver.js";
-import { killGroup, spawnGroup } from "./group.js";
+import { kill, start, type Group } from "./group.js";
 
 /** How long a call may take, in milliseconds: that of a test that runs in a page. */
-const CALL_MS = 240_000;
+const CALL_MS = 120_000;
 
 class WebKitTab implements Tab {
   constructor(
@@ -40,13 +39,15 @@ class WebKit implements Driver {
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(
-    readonly process: ChildProcess,
+    readonly group: Group,
     readonly session: string,
+    /** The window that is there from the start, and stays. */
+    readonly first: string,
   ) {}
 
   async newTab(): Promise<WebKitTab> {
-    const made = await this.#inTurn(() => ask(this.session, "POST", "/window/new", { type: "tab" }));
-    return new WebKitTab(this, (made as { handle: string }).handle);
+    const { handle } = (await this.inWindow(this.first, "POST", "/window/new", { type: "tab" })) as { handle: string };
+    return new WebKitTab(this, handle);
   }
 
   /** Asks for something of a window. */
@@ -64,13 +65,15 @@ class WebKit implements Driver {
   }
 
   kill(): Promise<void> {
-    return killGroup(this.process);
+    return kill(this.group);
   }
 }
 
 async function ask(base: string, method: string, path: string, body?: object): Promise<unknown> {
   const request = { method, ...(body && { body: JSON.stringify(body) }), signal: AbortSignal.timeout(CALL_MS) };
-  const response = await fetch(base + path, request);
+  const response = await fetch(base + path, request).catch((error: Error) => {
+    throw new Error(`WebKit: ${path}: ${error.message}`);
+  });
   const { value } = (await response.json()) as { value: unknown };
   const { error, message } = (value ?? {}) as { error?: string; message?: string };
   if (!response.ok) throw new Error(`WebKit: ${path}: ${error}: ${message}`);
@@ -92,20 +95,20 @@ export async function startWebKit({ profile }: Start): Promise<WebKit> {
   const base = `http://127.0.0.1:${port}`;
   // Its profile is what the home directory holds.
   const home = { HOME: profile, XDG_CACHE_HOME: `${profile}/cache`, XDG_CONFIG_HOME: `${profile}/config`, XDG_DATA_HOME: `${profile}/data` };
-  const child = spawnGroup("xvfb-run", ["-a", process.env["KORU_WEBKIT"] ?? "WebKitWebDriver", `--port=${port}`], { ...process.env, ...home });
+  const group = start("xvfb-run", ["-a", process.env["KORU_WEBKIT"] ?? "WebKitWebDriver", `--port=${port}`], home);
   const failed = new Promise<never>((_, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`WebKitWebDriver ended with ${code} before it listened`)));
+    group.leader.once("error", reject);
+    group.leader.once("exit", (code) => reject(new Error(`WebKitWebDriver ended with ${code} before it listened`)));
   });
   failed.catch(() => {});
-  child.stderr!.resume();
   try {
     await Promise.race([failed, listening(base)]);
     const alwaysMatch = { "webkitgtk:browserOptions": { binary, args: ["--automation"] }, timeouts: { script: CALL_MS } };
     const { sessionId } = (await ask(base, "POST", "/session", { capabilities: { alwaysMatch } })) as { sessionId: string };
-    return new WebKit(child, `${base}/session/${sessionId}`);
+    const session = `${base}/session/${sessionId}`;
+    return new WebKit(group, session, (await ask(session, "GET", "/window")) as string);
   } catch (error) {
-    await killGroup(child);
+    await kill(group);
     throw error;
   }
 }
