@@ -18,11 +18,9 @@ import { Journal, LANES, valueOf, type Found } from "./journal.js";
 declare const koru: Kit;
 declare const db: import("../src/api.js").Database;
 
-/** Kills in each test: some each time, more by `KORU_KILLS`. */
-const KILLS = Number(process.env["KORU_KILLS"] ?? 6);
-
-/** The same where a kill is cheap. */
-const CHEAP_KILLS = Math.max(KILLS, 30);
+/** Kills in each test: some each time, the fewer the longer one takes, and more by `KORU_KILLS`. */
+const asked = process.env["KORU_KILLS"];
+const KILLS = { node: Math.max(30, Number(asked ?? 0)), chromium: Number(asked ?? 6), firefox: Number(asked ?? 3) };
 
 const directory = mkdtempSync(path.join(tmpdir(), "koru-kills-"));
 let served: Served;
@@ -71,7 +69,8 @@ async function untilWritten(journal: Journal, kill: number): Promise<void> {
 // WebKitGTK keeps nothing that was written under automation.
 for (const [kind, storage] of [["chromium", "opfs"], ["chromium", "idb"], ["firefox", "opfs"], ["firefox", "idb"]] as const) {
   if (!isWanted(kind)) continue;
-  test(`${KILLS} kills of ${kind} lose nothing acknowledged on ${storage}`, { timeout: 60_000 + KILLS * 30_000 }, async (t) => {
+  const kills = KILLS[kind];
+  test(`${kills} kills of ${kind} lose nothing acknowledged on ${storage}`, { timeout: 60_000 + kills * 30_000 }, async (t) => {
     let journal = new Journal();
     let [unsaid, written, deleted] = [0, 0, 0];
     served.routes.set("/acknowledged/", (request, response) => {
@@ -79,7 +78,7 @@ for (const [kind, storage] of [["chromium", "opfs"], ["chromium", "idb"], ["fire
       journal.note(key!, version!);
       response.end();
     });
-    for (let kill = 0; kill <= KILLS; kill++) {
+    for (let kill = 0; kill <= kills; kill++) {
       const browser = await launch(kind, served.origin, { profile: path.join(directory, `${kind}-${storage}`) });
       const { driver } = browser;
       try {
@@ -105,7 +104,7 @@ for (const [kind, storage] of [["chromium", "opfs"], ["chromium", "idb"], ["fire
         }
         unsaid += found.length - journal.size;
         const round = journal.begin(found);
-        if (kill === KILLS) break;
+        if (kill === kills) break;
         await page.evaluate(([round, lanes]) => {
           for (let lane = 0; lane < lanes; lane++) {
             void (async () => {
@@ -124,13 +123,13 @@ for (const [kind, storage] of [["chromium", "opfs"], ["chromium", "idb"], ["fire
       }
     }
     written += journal.size;
-    ok(written >= KILLS, "something was written each time");
+    ok(written >= kills, "something was written each time");
     if (deleted > 0) t.diagnostic(`after ${deleted} kills Chromium found its IndexedDB corrupt, and deleted it`);
-    t.diagnostic(`${written} writes, ${unsaid} of them on their way when one of ${KILLS} kills came`);
+    t.diagnostic(`${written} writes, ${unsaid} of them on their way when one of ${kills} kills came`);
   });
 }
 
-test(`${CHEAP_KILLS} kills of a writing Node lose nothing acknowledged`, { timeout: 30_000 + CHEAP_KILLS * 10_000 }, async (t) => {
+test(`${KILLS.node} kills of a writing Node lose nothing acknowledged`, { timeout: 30_000 + KILLS.node * 10_000 }, async (t) => {
   const at = path.join(directory, "node");
   const journal = new Journal();
   let unsaid = 0;
@@ -158,7 +157,7 @@ test(`${CHEAP_KILLS} kills of a writing Node lose nothing acknowledged`, { timeo
     await db.close();
     unsaid += rows.length - journal.size;
     const round = journal.begin(rows.map(({ key, version, value }) => [key, version, value]));
-    if (kill === CHEAP_KILLS) break;
+    if (kill === KILLS.node) break;
     const args = ["--input-type=module", "-e", program, at, String(round), String(LANES)];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     const over = once(child, "close");
@@ -168,7 +167,7 @@ test(`${CHEAP_KILLS} kills of a writing Node lose nothing acknowledged`, { timeo
     child.kill("SIGKILL");
     equal((await over)[1], "SIGKILL");
   }
-  t.diagnostic(`${journal.size} writes, ${unsaid} of them on their way when one of ${CHEAP_KILLS} kills came`);
+  t.diagnostic(`${journal.size} writes, ${unsaid} of them on their way when one of ${KILLS.node} kills came`);
 });
 
 // The process of one tab is killed by what only Chromium's protocol has.

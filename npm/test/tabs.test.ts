@@ -57,21 +57,23 @@ inBrowsers(["chromium", "firefox", "webkit"], (suite) => {
         await openIn(page, `${kind}:killed`);
         await page.evaluate(async () => {
           const acknowledged: string[] = [];
-          let stop = false;
+          let [stop, acknowledge] = [false, () => {}];
           const writing = Promise.all(Array.from({ length: 8 }, async (_, lane) => {
-            for (let i = 0; !stop; i++) acknowledged.push(await db.collection("n").put(`${lane}-${i}`, i));
+            for (let i = 0; !stop; i++) {
+              acknowledged.push(await db.collection("n").put(`${lane}-${i}`, i));
+              acknowledge();
+            }
           }));
-          const more = async () => {
-            for (const before = acknowledged.length; acknowledged.length === before; ) await koru.pause(5);
+          // Behind a write of its own: a worker that is killed before it has begun is noticed late, which is another matter.
+          const written = async (worker: number) => {
+            do await new Promise<void>((resolve) => (acknowledge = resolve));
+            while (koru.workers.length < worker);
           };
-          for (let kill = 0; kill < 3; kill++) {
-            // Behind a write of its own: one that is killed before it has begun is noticed late, which is another matter.
-            while (koru.workers.length === kill) await koru.pause(5);
-            await more();
+          for (let worker = 1; worker <= 3; worker++) {
+            await written(worker);
             koru.workers.at(-1)!.terminate();
           }
-          while (koru.workers.length === 3) await koru.pause(5);
-          await more();
+          await written(4);
           stop = true;
           await writing;
           const log = await db.log().toArray();

@@ -95,7 +95,7 @@ export async function startWebKit({ profile }: Start): Promise<WebKit> {
   const base = `http://127.0.0.1:${port}`;
   // Its profile is what the home directory holds.
   const home = { HOME: profile, XDG_CACHE_HOME: `${profile}/cache`, XDG_CONFIG_HOME: `${profile}/config`, XDG_DATA_HOME: `${profile}/data` };
-  const group = start("xvfb-run", ["-a", process.env["KORU_WEBKIT"] ?? "WebKitWebDriver", `--port=${port}`], home);
+  const group = start(process.env["KORU_XVFB"] ?? "xvfb-run", ["-a", process.env["KORU_WEBKIT"] ?? "WebKitWebDriver", `--port=${port}`], home);
   const failed = new Promise<never>((_, reject) => {
     group.leader.once("error", reject);
     group.leader.once("exit", (code) => reject(new Error(`WebKitWebDriver ended with ${code} before it listened`)));
