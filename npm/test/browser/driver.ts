@@ -16,7 +16,7 @@ export interface Tab {
 /** What a driver gives of a browser. */
 export interface Driver {
   newTab(): Promise<Tab>;
-  /** Ends all of its processes at once and without a word, and resolves when they are gone. */
+  /** Ends all of its processes, without a word to what runs in its pages, and resolves when they are gone. */
   kill(): Promise<void>;
 }
 

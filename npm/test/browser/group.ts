@@ -30,12 +30,13 @@ export function said({ leader, messages }: Group, pattern: RegExp): Promise<stri
   });
 }
 
-/** Ends all of it without a word, and resolves when its leader is gone. */
-export async function kill({ leader }: Group): Promise<void> {
+/** Ends all of it, as a rule without a word, and resolves when its leader is gone. */
+export async function kill({ leader }: Group, signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
+  if (leader.pid === undefined) return;
   const running = leader.exitCode === null && leader.signalCode === null;
-  const gone = running && leader.pid !== undefined ? new Promise((resolve) => leader.once("exit", resolve)) : undefined;
+  const gone = running ? new Promise((resolve) => leader.once("exit", resolve)) : undefined;
   try {
-    if (leader.pid !== undefined) process.kill(-leader.pid, "SIGKILL");
+    process.kill(-leader.pid, signal);
   } catch {
     // All of it has ended by itself.
   }

@@ -10,7 +10,7 @@ export class Suite {
 
   constructor(readonly kind: Kind) {}
 
-  /** WebKitGTK knows OPFS, and has no access handles for it. */
+  /** WebKitGTK refuses OPFS. */
   get storages(): ("opfs" | "idb")[] {
     return this.kind === "webkit" ? ["idb"] : ["opfs", "idb"];
   }

@@ -65,7 +65,7 @@ class WebKit implements Driver {
   }
 
   kill(): Promise<void> {
-    return kill(this.group);
+    return end(this.group);
   }
 }
 
@@ -93,8 +93,9 @@ export async function startWebKit({ profile }: Start): Promise<WebKit> {
   const binary = miniBrowser();
   const port = await freePort();
   const base = `http://127.0.0.1:${port}`;
-  // Its profile is what the home directory holds.
-  const home = { HOME: profile, XDG_CACHE_HOME: `${profile}/cache`, XDG_CONFIG_HOME: `${profile}/config`, XDG_DATA_HOME: `${profile}/data` };
+  // Its profile is what the home directory holds, and what it leaves in the temporary folder goes with that.
+  const [XDG_CACHE_HOME, XDG_CONFIG_HOME, XDG_DATA_HOME] = ["cache", "config", "data"].map((name) => path.join(profile, name));
+  const home = { HOME: profile, TMPDIR: profile, XDG_CACHE_HOME, XDG_CONFIG_HOME, XDG_DATA_HOME };
   const group = start(process.env["KORU_XVFB"] ?? "xvfb-run", ["-a", process.env["KORU_WEBKIT"] ?? "WebKitWebDriver", `--port=${port}`], home);
   const failed = new Promise<never>((_, reject) => {
     group.leader.once("error", reject);
@@ -108,9 +109,14 @@ export async function startWebKit({ profile }: Start): Promise<WebKit> {
     const session = `${base}/session/${sessionId}`;
     return new WebKit(group, session, (await ask(session, "GET", "/window")) as string);
   } catch (error) {
-    await kill(group);
+    await end(group);
     throw error;
   }
+}
+
+/** A display that is killed leaves the number taken that it had. */
+function end(group: Group): Promise<void> {
+  return kill(group, "SIGTERM");
 }
 
 async function freePort(): Promise<number> {
