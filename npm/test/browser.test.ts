@@ -122,33 +122,36 @@ inBrowsers(["chromium", "firefox", "webkit"], (suite) => {
         const { origin } = suite.served;
         // A browser of its own: another one remembers for a while how much room there was.
         const browser = await launch(kind, origin, { limited: true });
-        const page = await browser.page();
-        // Before it is opened: the browser keeps what it knows of the quota for a while.
-        await browser.driver.limit(page.tab, origin, 6_000_000);
-        await page.evaluate(async (url) => {
-          Object.assign(globalThis, { db: await koru.open(url) });
-          await db.collection("c").put("kept", 1);
-          const big = new Uint8Array(400_000).map((_, i) => (i * 2654435761) >>> 24);
-          let written = 0;
-          let code: string | undefined;
-          while (code === undefined && written < 100) {
-            code = await koru.codeOf(() => db.collection("c").put(`big${written}`, big));
-            if (code === undefined) written++;
-          }
-          koru.equal([code, (await db.info()).storage], ["STORAGE_FULL", url.split(":")[0]], `after ${written}`);
-          koru.equal(written > 0, true, "some of it fits");
-          koru.equal(await db.collection("c").get("kept"), 1);
-          Object.assign(globalThis, { written });
-        }, `${storage}:full`);
-        await browser.driver.limit(page.tab, origin);
-        await page.evaluate(async () => {
-          const { written } = globalThis as unknown as { written: number };
-          await db.collection("c").put("after", 1);
-          koru.equal((await db.collection("c").keys().toArray()).length, written + 2);
-          koru.equal((await db.verify()).problems, []);
-          await db.close();
-        });
-        await browser.close();
+        try {
+          const page = await browser.page();
+          // Before it is opened: the browser keeps what it knows of the quota for a while.
+          await browser.driver.limit(page.tab, origin, 6_000_000);
+          await page.evaluate(async (url) => {
+            Object.assign(globalThis, { db: await koru.open(url) });
+            await db.collection("c").put("kept", 1);
+            const big = new Uint8Array(400_000).map((_, i) => (i * 2654435761) >>> 24);
+            let written = 0;
+            let code: string | undefined;
+            while (code === undefined && written < 100) {
+              code = await koru.codeOf(() => db.collection("c").put(`big${written}`, big));
+              if (code === undefined) written++;
+            }
+            koru.equal([code, (await db.info()).storage], ["STORAGE_FULL", url.split(":")[0]], `after ${written}`);
+            koru.equal(written > 0, true, "some of it fits");
+            koru.equal(await db.collection("c").get("kept"), 1);
+            Object.assign(globalThis, { written });
+          }, `${storage}:full`);
+          await browser.driver.limit(page.tab, origin);
+          await page.evaluate(async () => {
+            const { written } = globalThis as unknown as { written: number };
+            await db.collection("c").put("after", 1);
+            koru.equal((await db.collection("c").keys().toArray()).length, written + 2);
+            koru.equal((await db.verify()).problems, []);
+            await db.close();
+          });
+        } finally {
+          await browser.close();
+        }
       });
     }
   }
