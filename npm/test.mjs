@@ -1,5 +1,5 @@
-// Every check of this package: types, tests in Node, tests in Chromium. `node test.mjs [node|browser|faults|interop|kills] [--only=NAME]`.
-// `KORU_KILLS` is how often each of the tests in `kills` kills.
+// Every check of this package: types, tests in Node, tests in browsers. `node test.mjs [node|browser|faults|interop|kills] [--only=NAME]`.
+// `KORU_KILLS` is how often each of the tests in `kills` kills; `KORU_BROWSERS=firefox,webkit` tests in these browsers only.
 
 import { build } from "esbuild";
 import { spawnSync } from "node:child_process";
@@ -24,7 +24,7 @@ const glue = {
   name: "bindings",
   setup: (b) => b.onResolve({ filter: /\/wasm\/koru\.js$/ }, () => ({ path: "./koru.js", external: true })),
 };
-const nodeTests = ["node", "conformance-node", "browser", "durability", "trap", "interop", "kills"].map((name) => here(`test/${name}.test.ts`));
+const nodeTests = ["node", "conformance-node", "browser", "tabs", "durability", "trap", "interop", "kills"].map((name) => here(`test/${name}.test.ts`));
 await build({ ...common, entryPoints: nodeTests, platform: "node", packages: "external", plugins: [glue] });
 await build({ ...common, entryPoints: [here("test/journal.ts")], platform: "node" });
 await build({ ...common, entryPoints: ["page", "worker"].map((name) => here(`test/browser/${name}.ts`)) });
@@ -32,9 +32,9 @@ for (const file of ["koru.wasm", "koru.js"]) copyFileSync(here(`dist/${file}`), 
 
 const tests = [];
 // The time of a whole file, which in a campaign of kills grows with their number.
-const timeout = 240_000 + 60_000 * Number(process.env.KORU_KILLS ?? 0);
+const timeout = 600_000 + 120_000 * Number(process.env.KORU_KILLS ?? 0);
 if (wants("node")) tests.push(here("build/node.test.js"), here("build/conformance-node.test.js"));
-if (wants("browser")) tests.push(here("build/browser.test.js"));
+if (wants("browser")) tests.push(here("build/browser.test.js"), here("build/tabs.test.js"));
 if (wants("faults")) tests.push(here("build/durability.test.js"), here("build/trap.test.js"));
 if (wants("interop")) tests.push(here("build/interop.test.js"));
 if (wants("kills")) tests.push(here("build/kills.test.js"));

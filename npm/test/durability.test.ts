@@ -4,26 +4,16 @@
 import fs, { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { open } from "../src/node.js";
 import { equal, ok, pause } from "./assert.js";
-import { launch, serve, type Browser, type Served } from "./browser/chromium.js";
 import type { Kit } from "./browser/page.js";
+import { inBrowsers } from "./browser/suite.js";
 
 declare const koru: Kit;
 
 const directory = mkdtempSync(path.join(tmpdir(), "koru-durability-"));
-let served: Served;
-let browser: Browser;
-before(async () => {
-  served = await serve();
-  browser = await launch(served.origin);
-});
-after(async () => {
-  await browser.close();
-  await served.close();
-  rmSync(directory, { recursive: true, force: true });
-});
+after(() => rmSync(directory, { recursive: true, force: true }));
 
 /** What happens to files from here on: syncs, and which ones were written since their last one. */
 function watchFiles(): { syncs: number; unsynced: Set<number>; end(): void } {
@@ -84,48 +74,44 @@ test("in Node a relaxed commit is synced soon after, and durability none leaves 
   }
 });
 
-for (const kind of ["opfs", "idb"]) {
-  test(`a strict commit is made durable once, and is acknowledged behind it, on ${kind}`, async () => {
-    const page = await browser.page();
-    await page.evaluate(async (url) => {
-      const { start, ask } = koru.alteredWorker(koru.COUNTING);
-      const db = await koru.open(url, { worker: start });
-      const transactions = url.startsWith("idb:") ? 50 : 0;
-      const documents = db.collection("c");
-      await documents.put("first", 1);
-      await ask("begin");
-      for (let i = 0; i < 50; i++) await documents.put(`k${i}`, i);
-      koru.equal(await ask("counts"), { durable: 50, transactions, replies: 50, early: 0, undone: 0 }, "one by one");
-      await ask("begin");
-      await Promise.all(Array.from({ length: 64 }, (_, i) => documents.put(`together${i}`, i)));
-      const { durable } = (await ask("counts")) as { durable: number };
-      if (durable < 1 || durable > 32) throw new Error(`made durable ${durable} times for 64 writes at a time`);
-      await db.close();
-    }, `${kind}:strict`);
-    await page.close();
-  });
+inBrowsers(["chromium", "firefox", "webkit"], (suite) => {
+  for (const kind of suite.storages) {
+    test(`a strict commit is made durable once, and is acknowledged behind it, on ${kind}`, () =>
+      suite.onPage((page) => page.evaluate(async (url) => {
+        const { start, ask } = koru.alteredWorker(koru.COUNTING);
+        const db = await koru.open(url, { worker: start });
+        const transactions = url.startsWith("idb:") ? 50 : 0;
+        const documents = db.collection("c");
+        await documents.put("first", 1);
+        await ask("begin");
+        for (let i = 0; i < 50; i++) await documents.put(`k${i}`, i);
+        koru.equal(await ask("counts"), { durable: 50, transactions, replies: 50, early: 0, undone: 0 }, "one by one");
+        await ask("begin");
+        await Promise.all(Array.from({ length: 64 }, (_, i) => documents.put(`together${i}`, i)));
+        const { durable } = (await ask("counts")) as { durable: number };
+        if (durable < 1 || durable > 32) throw new Error(`made durable ${durable} times for 64 writes at a time`);
+        await db.close();
+      }, `${kind}:strict`)));
 
-  test(`a relaxed commit is made durable soon after it was acknowledged, on ${kind}`, async () => {
-    const page = await browser.page();
-    await page.evaluate(async (url) => {
-      const { start, ask } = koru.alteredWorker(koru.COUNTING);
-      const db = await koru.open(url, { worker: start, durability: "relaxed" });
-      await db.collection("c").put("first", 1);
-      type Counts = { durable: number; early: number; undone: number };
-      const settled = async () => {
-        for (let waited = 0; ; waited++) {
-          const counts = (await ask("counts")) as Counts;
-          if (counts.undone === 0 && counts.durable > 0) return counts;
-          if (waited === 1000) throw new Error(`an idle database was not synced: ${JSON.stringify(counts)}`);
-          await koru.pause(10);
-        }
-      };
-      await settled();
-      await ask("begin");
-      await db.collection("c").put("k", 1);
-      koru.equal((await settled()).early, 1, "the commit was acknowledged first");
-      await db.close();
-    }, `${kind}:relaxed`);
-    await page.close();
-  });
-}
+    test(`a relaxed commit is made durable soon after it was acknowledged, on ${kind}`, () =>
+      suite.onPage((page) => page.evaluate(async (url) => {
+        const { start, ask } = koru.alteredWorker(koru.COUNTING);
+        const db = await koru.open(url, { worker: start, durability: "relaxed" });
+        await db.collection("c").put("first", 1);
+        type Counts = { durable: number; early: number; undone: number };
+        const settled = async () => {
+          for (let waited = 0; ; waited++) {
+            const counts = (await ask("counts")) as Counts;
+            if (counts.undone === 0 && counts.durable > 0) return counts;
+            if (waited === 1000) throw new Error(`an idle database was not synced: ${JSON.stringify(counts)}`);
+            await koru.pause(10);
+          }
+        };
+        await settled();
+        await ask("begin");
+        await db.collection("c").put("k", 1);
+        koru.equal((await settled()).early, 1, "the commit was acknowledged first");
+        await db.close();
+      }, `${kind}:relaxed`)));
+  }
+});

@@ -1,4 +1,4 @@
-// One format: what the native `koru` writes, Node and Chromium read and go on with, and the reverse, as directories, as archives
+// One format: what the native `koru` writes, Node and browsers read and go on with, and the reverse, as directories, as archives
 // and as published directories. `KORU_BIN` is the binary; without it the one that `cargo build` leaves is taken.
 
 import { spawnSync } from "node:child_process";
@@ -6,11 +6,11 @@ import { createReadStream, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { dateOf, open, type Database, type Value } from "../src/node.js";
 import { codeOf, equal, ok } from "./assert.js";
-import { launch, serve, type Browser, type Served } from "./browser/chromium.js";
 import type { Kit } from "./browser/page.js";
+import { inBrowsers } from "./browser/suite.js";
 
 declare const koru: Kit;
 
@@ -18,17 +18,7 @@ const KORU = process.env["KORU_BIN"] ?? new URL("../../target/debug/koru", impor
 const directory = mkdtempSync(path.join(tmpdir(), "koru-interop-"));
 const at = (name: string) => path.join(directory, name);
 
-let served: Served;
-let browser: Browser;
-before(async () => {
-  served = await serve();
-  browser = await launch(served.origin);
-});
-after(async () => {
-  await browser.close();
-  await served.close();
-  rmSync(directory, { recursive: true, force: true });
-});
+after(() => rmSync(directory, { recursive: true, force: true }));
 
 /** What `koru` prints on the database `db`. It has to end well. */
 function native(db: string, args: string[], input?: Uint8Array | string): Buffer {
@@ -133,7 +123,7 @@ test("koru and Node go on with each other's directory", async () => {
   equal(native(place, ["get", "users/lovelace", "--as-of", "of node 0"]).toString().includes("AAH/"), true);
 });
 
-test("archives go from koru to Node and browsers and back", async () => {
+test("archives go from koru to Node and back", async () => {
   const source = at("source");
   fillNatively(source);
   const expected = nativeContent(source);
@@ -148,34 +138,6 @@ test("archives go from koru to Node and browsers and back", async () => {
   await inNode.close();
   native(at("of-node"), ["import", "archive", "-"], Buffer.concat(chunks));
   same(nativeContent(at("of-node")), grown, "an archive of Node");
-
-  served.routes.set("/archive/", (_, response) => void response.end(archive));
-  const page = await browser.page();
-  for (const kind of ["opfs", "idb"]) {
-    const received = new Promise<Buffer>((resolve, reject) => {
-      served.routes.set("/exported/", (request, response) => {
-        body(request).then(resolve, reject);
-        response.end();
-      });
-    });
-    const chain = await page.evaluate(async (url) => {
-      const db = await koru.open(url, { import: (await fetch("/archive/")).body! });
-      koru.equal((await db.verify()).problems, []);
-      await db.collection("users").put("of the browser", { bytes: new Uint8Array([7]) });
-      await db.checkpoint();
-      await fetch("/exported/", { method: "POST", body: await new Response(db.export()).blob() });
-      const { chain } = await db.info();
-      await db.close();
-      return chain;
-    }, `${kind}:interop`);
-    native(at(kind), ["import", "archive", "-"], await received);
-    const here = nativeContent(at(kind));
-    equal(here.at(-1), chain);
-    const commits = expected.filter((line) => line.startsWith("{"));
-    same(here.slice(1, 1 + commits.length), commits, "one commit more, and before it the same");
-    equal(lines(native(at(kind), ["get", "users/of the browser"])).join("").includes("Bw=="), true);
-  }
-  await page.close();
 });
 
 async function body(request: IncomingMessage): Promise<Buffer> {
@@ -184,36 +146,71 @@ async function body(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-test("what koru publishes is read in Node and in a browser, by ranges", async () => {
-  const source = at("to-publish");
-  fillNatively(source);
-  const expected = nativeContent(source);
-  native(source, ["export", "--static", at("public")]);
-  let whole = 0;
-  served.routes.set("/public/", (request: IncomingMessage, response: ServerResponse) => {
-    const file = at(request.url!.slice(1));
-    const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
-    if (from === undefined) {
-      if (!file.endsWith("manifest.json")) whole++;
-      return void response.end(readFileSync(file));
+inBrowsers(["chromium", "firefox", "webkit"], (suite) => {
+  const own = (name: string) => at(`${suite.kind}-${name}`);
+
+  test("archives go from koru to the browser and back", async () => {
+    fillNatively(own("source"));
+    const expected = nativeContent(own("source"));
+    const archive = native(own("source"), ["export", "--archive"]);
+    const { routes } = suite.served;
+    routes.set("/archive/", (_, response) => void response.end(archive));
+    for (const storage of suite.storages) {
+      const received = new Promise<Buffer>((resolve, reject) => {
+        routes.set("/exported/", (request, response) => {
+          body(request).then(resolve, reject);
+          response.end();
+        });
+      });
+      const chain = await suite.onPage((page) =>
+        page.evaluate(async (url) => {
+          const db = await koru.open(url, { import: (await fetch("/archive/")).body! });
+          koru.equal((await db.verify()).problems, []);
+          await db.collection("users").put("of the browser", { bytes: new Uint8Array([7]) });
+          await db.checkpoint();
+          await fetch("/exported/", { method: "POST", body: await new Response(db.export()).blob() });
+          const { chain } = await db.info();
+          await db.close();
+          return chain;
+        }, `${storage}:interop`));
+      native(own(storage), ["import", "archive", "-"], await received);
+      const here = nativeContent(own(storage));
+      equal(here.at(-1), chain);
+      const commits = expected.filter((line) => line.startsWith("{"));
+      same(here.slice(1, 1 + commits.length), commits, "one commit more, and before it the same");
+      equal(lines(native(own(storage), ["get", "users/of the browser"])).join("").includes("Bw=="), true);
     }
-    response.writeHead(206);
-    createReadStream(file, { start: Number(from), end: Number(to) }).pipe(response);
   });
-  const url = `${served.origin}/public`;
-  const db = await open(url);
-  same(await content(db), expected, "what is published");
-  equal(await codeOf(() => db.collection("users").put("x", 1)), "READ_ONLY");
-  const rows = await db.collection("rows").scan().toArray();
-  await db.close();
-  const page = await browser.page();
-  await page.evaluate(async ([url, chain, rows]) => {
-    const db = await koru.open(url);
-    koru.equal([(await db.info()).chain, (await db.verify()).problems], [chain, []]);
-    koru.equal((await db.collection("rows").scan().toArray()).map(({ value }) => value), JSON.parse(rows));
-    koru.equal(((await db.collection("users").asOf({ tag: "early" }).get("ada")) as { big: bigint }).big, 2n ** 63n - 1n);
+
+  test("what koru publishes is read in Node and in the browser, by ranges", async () => {
+    fillNatively(own("source-to-publish"));
+    const expected = nativeContent(own("source-to-publish"));
+    native(own("source-to-publish"), ["export", "--static", own("public")]);
+    let whole = 0;
+    suite.served.routes.set("/public/", (request: IncomingMessage, response: ServerResponse) => {
+      const file = own(request.url!.slice(1));
+      const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
+      if (from === undefined) {
+        if (!file.endsWith("manifest.json")) whole++;
+        return void response.end(readFileSync(file));
+      }
+      response.writeHead(206);
+      createReadStream(file, { start: Number(from), end: Number(to) }).pipe(response);
+    });
+    const url = `${suite.served.origin}/public`;
+    const db = await open(url);
+    same(await content(db), expected, "what is published");
+    equal(await codeOf(() => db.collection("users").put("x", 1)), "READ_ONLY");
+    const rows = await db.collection("rows").scan().toArray();
     await db.close();
-  }, [url, expected.at(-1)!, JSON.stringify(rows.map(({ value }) => value))] as const);
-  await page.close();
-  ok(whole === 0, "only ranges are asked for");
+    await suite.onPage((page) =>
+      page.evaluate(async ([url, chain, rows]) => {
+        const db = await koru.open(url);
+        koru.equal([(await db.info()).chain, (await db.verify()).problems], [chain, []]);
+        koru.equal((await db.collection("rows").scan().toArray()).map(({ value }) => value), JSON.parse(rows));
+        koru.equal(((await db.collection("users").asOf({ tag: "early" }).get("ada")) as { big: bigint }).big, 2n ** 63n - 1n);
+        await db.close();
+      }, [url, expected.at(-1)!, JSON.stringify(rows.map(({ value }) => value))] as const));
+    ok(whole === 0, "only ranges are asked for");
+  });
 });

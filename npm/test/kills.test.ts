@@ -7,22 +7,20 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
-import type { Page } from "playwright-core";
 import { open } from "../src/node.js";
 import { equal, ok, pause } from "./assert.js";
-import { launch, serve, type Served } from "./browser/chromium.js";
-import { Killable } from "./browser/killable.js";
+import { launch, type Page } from "./browser/browser.js";
 import type { Kit } from "./browser/page.js";
+import { serve, type Served } from "./browser/served.js";
+import { isWanted } from "./browser/suite.js";
 import { Journal, LANES, valueOf, type Found } from "./journal.js";
 
 declare const koru: Kit;
 declare const db: import("../src/api.js").Database;
 
-/** Kills in each test: some each time, more by `KORU_KILLS`. */
-const KILLS = Number(process.env["KORU_KILLS"] ?? 6);
-
-/** The same where a kill is cheap. */
-const CHEAP_KILLS = Math.max(KILLS, 30);
+/** Kills in each test: some each time, the fewer the longer one takes, and more by `KORU_KILLS`. */
+const asked = process.env["KORU_KILLS"];
+const KILLS = { node: Math.max(30, Number(asked ?? 0)), chromium: Number(asked ?? 6), firefox: Number(asked ?? 3) };
 
 const directory = mkdtempSync(path.join(tmpdir(), "koru-kills-"));
 let served: Served;
@@ -68,8 +66,11 @@ async function untilWritten(journal: Journal, kill: number): Promise<void> {
   await pause((kill * 7) % 23);
 }
 
-for (const kind of ["opfs", "idb"]) {
-  test(`${KILLS} kills of the browser lose nothing acknowledged on ${kind}`, { timeout: 60_000 + KILLS * 30_000 }, async (t) => {
+// WebKitGTK keeps nothing that was written under automation.
+for (const [kind, storage] of [["chromium", "opfs"], ["chromium", "idb"], ["firefox", "opfs"], ["firefox", "idb"]] as const) {
+  if (!isWanted(kind)) continue;
+  const kills = KILLS[kind];
+  test(`${kills} kills of ${kind} lose nothing acknowledged on ${storage}`, { timeout: 60_000 + kills * 30_000 }, async (t) => {
     let journal = new Journal();
     let [unsaid, written, deleted] = [0, 0, 0];
     served.routes.set("/acknowledged/", (request, response) => {
@@ -77,10 +78,11 @@ for (const kind of ["opfs", "idb"]) {
       journal.note(key!, version!);
       response.end();
     });
-    for (let kill = 0; kill <= KILLS; kill++) {
-      const browser = await Killable.start(served.origin, path.join(directory, kind));
-      const { page } = browser;
+    for (let kill = 0; kill <= kills; kill++) {
+      const browser = await launch(kind, served.origin, { profile: path.join(directory, `${kind}-${storage}`) });
+      const { driver } = browser;
       try {
+        const page = await browser.page();
         const found = await page.evaluate(async (url) => {
           const db = await koru.open(url);
           Object.assign(globalThis, { db });
@@ -89,10 +91,10 @@ for (const kind of ["opfs", "idb"]) {
           for await (const { key, version, value } of db.collection("c").scan()) found.push([key, version, value]);
           koru.equal((await db.log().toArray()).map((c) => c.version).sort(), found.map(([, version]) => version).sort());
           return found;
-        }, `${kind}:kills`);
+        }, `${storage}:kills`);
         // Its message may come a little later than the page's answer.
-        for (let waited = 0; found.length === 0 && journal.size > 0 && !browser.deletedIndexedDb && waited < 50; waited++) await pause(20);
-        if (kind === "idb" && browser.deletedIndexedDb) {
+        for (let waited = 0; found.length === 0 && journal.size > 0 && !driver.deletedIndexedDb && waited < 50; waited++) await pause(20);
+        if (storage === "idb" && driver.deletedIndexedDb) {
           // Chromium's own store may not outlive a kill: then it says so and deletes it, with all of it that is ours. Nobody
           // who writes to IndexedDB can prevent that; whether the rest is whole still can be told.
           equal(found.length, 0, "what Chromium has deleted is gone as a whole");
@@ -102,7 +104,7 @@ for (const kind of ["opfs", "idb"]) {
         }
         unsaid += found.length - journal.size;
         const round = journal.begin(found);
-        if (kill === KILLS) break;
+        if (kill === kills) break;
         await page.evaluate(([round, lanes]) => {
           for (let lane = 0; lane < lanes; lane++) {
             void (async () => {
@@ -121,13 +123,13 @@ for (const kind of ["opfs", "idb"]) {
       }
     }
     written += journal.size;
-    ok(written >= KILLS, "something was written each time");
+    ok(written >= kills, "something was written each time");
     if (deleted > 0) t.diagnostic(`after ${deleted} kills Chromium found its IndexedDB corrupt, and deleted it`);
-    t.diagnostic(`${written} writes, ${unsaid} of them on their way when one of ${KILLS} kills came`);
+    t.diagnostic(`${written} writes, ${unsaid} of them on their way when one of ${kills} kills came`);
   });
 }
 
-test(`${CHEAP_KILLS} kills of a writing Node lose nothing acknowledged`, { timeout: 30_000 + CHEAP_KILLS * 10_000 }, async (t) => {
+test(`${KILLS.node} kills of a writing Node lose nothing acknowledged`, { timeout: 30_000 + KILLS.node * 10_000 }, async (t) => {
   const at = path.join(directory, "node");
   const journal = new Journal();
   let unsaid = 0;
@@ -155,7 +157,7 @@ test(`${CHEAP_KILLS} kills of a writing Node lose nothing acknowledged`, { timeo
     await db.close();
     unsaid += rows.length - journal.size;
     const round = journal.begin(rows.map(({ key, version, value }) => [key, version, value]));
-    if (kill === CHEAP_KILLS) break;
+    if (kill === KILLS.node) break;
     const args = ["--input-type=module", "-e", program, at, String(round), String(LANES)];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     const over = once(child, "close");
@@ -165,15 +167,17 @@ test(`${CHEAP_KILLS} kills of a writing Node lose nothing acknowledged`, { timeo
     child.kill("SIGKILL");
     equal((await over)[1], "SIGKILL");
   }
-  t.diagnostic(`${journal.size} writes, ${unsaid} of them on their way when one of ${CHEAP_KILLS} kills came`);
+  t.diagnostic(`${journal.size} writes, ${unsaid} of them on their way when one of ${KILLS.node} kills came`);
 });
 
-for (const kind of ["opfs", "idb"]) {
+// The process of one tab is killed by what only Chromium's protocol has.
+for (const storage of ["opfs", "idb"]) {
+  if (!isWanted("chromium")) continue;
   for (const broker of [true, false]) {
     const how = broker ? "" : " without a broker";
-    test(`when the leader's process is killed another tab takes over${how}, and answers all calls under way, on ${kind}`, async () => {
-      const browser = await launch(served.origin);
-      const url = `${kind}:leader-killed-${broker}`;
+    test(`when the leader's process is killed another tab takes over${how}, and answers all calls under way, on ${storage}`, async () => {
+      const browser = await launch("chromium", served.origin);
+      const url = `${storage}:leader-killed-${broker}`;
       const openIn = (page: Page) =>
         page.evaluate(async ([url, broker]) => {
           Object.assign(globalThis, { db: await koru.open(url, broker ? {} : { broker: null }) });
@@ -186,12 +190,16 @@ for (const kind of ["opfs", "idb"]) {
           await openIn(doomed);
           await openIn(survivor);
           const said: [string, string][] = [];
-          await doomed.exposeFunction("said", (key: string, version: string) => void said.push([key, version]));
+          served.routes.set("/said/", (request, response) => {
+            const [, , key, version] = new URL(request.url!, served.origin).pathname.split("/");
+            said.push([key!, version!]);
+            response.end();
+          });
           await doomed.evaluate((kill) => {
             void (async () => {
               for (let i = 0; ; i++) {
                 const version = await db.collection("doomed").put(`${kill}-${i}`, i);
-                await (globalThis as unknown as { said: (key: string, version: string) => Promise<void> }).said(`${kill}-${i}`, version);
+                await fetch(`/said/${kill}-${i}/${version}`, { method: "POST" });
               }
             })();
           }, kill);
@@ -207,10 +215,7 @@ for (const kind of ["opfs", "idb"]) {
             Object.assign(globalThis, { mine, end: () => ((stop = true), writing) });
           }, kill);
           while (said.length < 10) await pause(10);
-          const crashed = new Promise((resolve) => doomed.once("crash", resolve));
-          const session = await browser.context.newCDPSession(doomed);
-          session.send("Page.crash").catch(() => {});
-          await crashed;
+          await browser.driver.crash(doomed.tab);
           await survivor.evaluate(async ([kill, said]) => {
             const { mine, end } = globalThis as unknown as { mine: [string, string][]; end: () => Promise<unknown> };
             const before = mine.length;

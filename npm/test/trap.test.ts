@@ -7,34 +7,28 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { equal } from "./assert.js";
-import { launch, serve } from "./browser/chromium.js";
 import { EXHAUSTING } from "./browser/altered.js";
 import type { Kit } from "./browser/page.js";
+import { inBrowsers } from "./browser/suite.js";
 
 declare const koru: Kit;
 
-test("a module without memory is a fault that a fresh worker takes over from", async () => {
-  const served = await serve();
-  const browser = await launch(served.origin);
-  try {
-    const page = await browser.page();
-    await page.evaluate(async () => {
-      for (const url of ["opfs:memory", "idb:memory"]) {
-        const { start, ask } = koru.alteredWorker(koru.EXHAUSTING);
-        const db = await koru.open(url, { worker: start });
-        await db.collection("c").put("kept", 1);
-        if (((await ask("exhaust")) as number) < 2 ** 30) throw new Error("the memory did not grow");
-        koru.equal(await koru.codeOf(() => db.collection("c").put("big", new Uint8Array(8_000_000))), "POISONED", url);
-        koru.equal(await db.collection("c").get("kept"), 1);
-        await db.collection("c").put("later", 2);
-        koru.equal((await db.verify()).problems, []);
-        await db.close();
-      }
-    });
-  } finally {
-    await browser.close();
-    await served.close();
-  }
+inBrowsers(["chromium", "firefox", "webkit"], (suite) => {
+  test("a module without memory is a fault that a fresh worker takes over from", () =>
+    suite.onPage((page) =>
+      page.evaluate(async (storages) => {
+        for (const url of storages.map((storage) => `${storage}:memory`)) {
+          const { start, ask } = koru.alteredWorker(koru.EXHAUSTING);
+          const db = await koru.open(url, { worker: start });
+          await db.collection("c").put("kept", 1);
+          if (((await ask("exhaust")) as number) < 2 ** 30) throw new Error("the memory did not grow");
+          koru.equal(await koru.codeOf(() => db.collection("c").put("big", new Uint8Array(8_000_000))), "POISONED", url);
+          koru.equal(await db.collection("c").get("kept"), 1);
+          await db.collection("c").put("later", 2);
+          koru.equal((await db.verify()).problems, []);
+          await db.close();
+        }
+      }, suite.storages)));
 });
 
 test("a module without memory is a fault that Node goes on from", () => {

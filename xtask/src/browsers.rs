@@ -3,13 +3,16 @@
 use crate::{Result, packages, process::works};
 use std::{env, path::PathBuf};
 
+/// A program that is a browser, or that one cannot be driven without.
 struct Browser {
     /// The variable of the environment that says which one to take.
     variable: &'static str,
     /// What it is called on the PATH, and where it is on a system that has none of them there.
     names: &'static [&'static str],
-    /// What it is called by the package manager.
-    package: &'static str,
+    /// With what it ends well at once, if it works.
+    proof: &'static str,
+    /// What it is called by the package manager, first, and what that package only recommends and we need.
+    packages: &'static [&'static str],
 }
 
 const CHROMIUM: Browser = Browser {
@@ -20,14 +23,27 @@ const CHROMIUM: Browser = Browser {
         "google-chrome-stable",
         "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     ],
-    package: "chromium",
+    proof: "--version",
+    packages: &["chromium"],
 };
 
 const FIREFOX: Browser = Browser {
     variable: "FIREFOX",
     names: &["firefox-esr", "firefox", "/Applications/Firefox.app/Contents/MacOS/firefox"],
-    package: "firefox-esr",
+    proof: "--version",
+    packages: &["firefox-esr"],
 };
+
+const WEBKIT: Browser = Browser {
+    variable: "WEBKIT_DRIVER",
+    names: &["WebKitWebDriver"],
+    proof: "--help",
+    packages: &["webkit2gtk-driver"],
+};
+
+/// `WebKitGTK` has no mode without a display.
+const DISPLAY: Browser =
+    Browser { variable: "XVFB_RUN", names: &["xvfb-run"], proof: "--help", packages: &["xvfb", "xauth"] };
 
 /// The path of a Chromium: that in `CHROME`, one that is installed, or one that is installed now.
 pub(crate) fn chromium() -> Result<PathBuf> {
@@ -39,12 +55,19 @@ pub(crate) fn firefox() -> Result<PathBuf> {
     FIREFOX.find()
 }
 
+/// The paths of a `WebKitWebDriver` and of an `xvfb-run`: those in `WEBKIT_DRIVER` and `XVFB_RUN`, those that are
+/// installed, or those that are installed now.
+pub(crate) fn webkit() -> Result<[PathBuf; 2]> {
+    Ok([WEBKIT.find()?, DISPLAY.find()?])
+}
+
 impl Browser {
     fn find(&self) -> Result<PathBuf> {
-        let Browser { variable, package, .. } = self;
+        let Browser { variable, proof, packages, .. } = self;
+        let package = packages.join(" ");
         if let Some(chosen) = env::var_os(variable).filter(|value| !value.is_empty()) {
             let chosen = PathBuf::from(chosen);
-            if works(&chosen, &["--version"]) {
+            if works(&chosen, &[proof]) {
                 return Ok(chosen);
             }
             return Err(format!("{variable} is {}, which does not start", chosen.display()));
@@ -52,7 +75,7 @@ impl Browser {
         if let Some(found) = self.installed() {
             return Ok(found);
         }
-        packages::install(&[package])
+        packages::install(packages)
             .map_err(|e| format!("{e}\nno {package} was found: install it, or set {variable} to its path"))?;
         self.installed().ok_or_else(|| format!("{package} was installed, but is not found: set {variable} to its path"))
     }
@@ -62,7 +85,7 @@ impl Browser {
         let path = env::var_os("PATH").unwrap_or_default();
         let candidates =
             self.names.iter().flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name)));
-        candidates.into_iter().find(|candidate| candidate.is_file() && works(candidate, &["--version"]))
+        candidates.into_iter().find(|candidate| candidate.is_file() && works(candidate, &[self.proof]))
     }
 }
 
@@ -72,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_browser_is_found_by_any_of_its_names_and_only_if_it_starts() {
-        let browser = |names| Browser { variable: "KORU_TEST_NO_BROWSER", names, package: "" };
+        let browser = |names| Browser { variable: "KORU_TEST_NO_BROWSER", names, proof: "--version", packages: &[] };
         assert_eq!(browser(&["koru-no-such-browser"]).installed(), None);
         assert_eq!(browser(&["false"]).installed(), None);
         let cargo = browser(&["koru-no-such-browser", "false", "cargo"]).installed().expect("cargo runs this test");

@@ -21,10 +21,12 @@ pub(crate) fn build() -> Result<String> {
     Ok(sizes)
 }
 
-/// `npm test` with a fresh build, and what it starts: both browsers, and a `koru` whose files it reads and writes.
+/// `npm test` with a fresh build, and what it starts: the browsers, and a `koru` whose files it reads and writes.
 fn tests() -> Result<Command> {
     let mut command = node::npm(&folder());
+    let [webkit, display] = browsers::webkit()?;
     command.env("KORU_CHROMIUM", browsers::chromium()?).env("KORU_FIREFOX", browsers::firefox()?);
+    command.env("KORU_WEBKIT", webkit).env("KORU_XVFB", display);
     command.env("KORU_BIN", release::koru_for_tests()?).arg("test");
     Ok(command)
 }

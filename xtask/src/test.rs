@@ -56,7 +56,7 @@ const CHECKS: &[Check] = &[
     Check { name: "wasm", what: "lints and tests the bindings in Node", slow: true, decisive: false, run: bindings },
     Check {
         name: "npm",
-        what: "tests the npm package, in Node and in both browsers",
+        what: "tests the npm package, in Node, Chromium, Firefox and WebKitGTK",
         slow: true,
         decisive: false,
         run: package,

@@ -47,7 +47,7 @@ export class IndexedDbStorage implements AsyncStorage {
     readonly owner: string,
     readonly mode: Mode,
     files: FileEntry[],
-    readonly letGo: () => void,
+    readonly letGo: () => Promise<unknown>,
   ) {
     this.location = `idb:${name}`;
     this.#bytes = new Map(files);
@@ -70,7 +70,7 @@ export class IndexedDbStorage implements AsyncStorage {
       return new IndexedDbStorage(name, database, owner, mode, files, letGo);
     } catch (error) {
       database?.close();
-      letGo();
+      await letGo();
       throw refused("open", `idb:${name}`, error);
     }
   }
@@ -248,7 +248,7 @@ export class IndexedDbStorage implements AsyncStorage {
     this.#closed = true;
     await this.#writes;
     this.database.close();
-    this.letGo();
+    await this.letGo();
   }
 
   /** One change at a time: the next one builds on what the last one left. */
@@ -295,18 +295,29 @@ export async function removeIndexedDb(name: string): Promise<void> {
   } catch (error) {
     throw refused("remove", `idb:${name}`, error);
   } finally {
-    letGo();
+    await letGo();
   }
 }
 
-/** Holds a lock for as long as this agent lives, where there are locks: insecure pages have none, only the owner's mark. */
-function holdLock(name: string, waitMs: number): Promise<() => void> {
-  if (!navigator.locks) return Promise.resolve(() => {});
+/**
+ * Holds a lock for as long as this agent lives, where there are locks: insecure pages have none, only the owner's mark. What it
+ * returns lets go of it, and resolves when the next one may have it.
+ */
+function holdLock(name: string, waitMs: number): Promise<() => Promise<unknown>> {
+  if (!navigator.locks) return Promise.resolve(() => Promise.resolve());
   return new Promise((resolve, reject) => {
     const taken = () => reject(new KoruError("LOCKED", `idb:${name} is open elsewhere: close it there`));
-    const held = (lock: Lock | null) => (lock ? new Promise<void>((letGo) => resolve(letGo)) : taken());
+    const held = (lock: Lock | null) => {
+      if (!lock) return taken();
+      return new Promise<void>((letGo) => {
+        resolve(() => {
+          letGo();
+          return released;
+        });
+      });
+    };
     const how = waitMs > 0 ? { signal: AbortSignal.timeout(waitMs) } : { ifAvailable: true };
-    navigator.locks.request(`koru-delta storage idb:${name}`, how, held).catch(taken);
+    const released = navigator.locks.request(`koru-delta storage idb:${name}`, how, held).catch(taken);
   });
 }
 

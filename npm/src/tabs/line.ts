@@ -22,6 +22,7 @@ export function greet(line: Line, events: TransportEvents, waitMs: number): Prom
       if (data.type === "gone") {
         const reason = data.code === undefined ? undefined : new KoruError(data.code as ErrorCode, data.message ?? "");
         const wasOpen = open;
+        line.postMessage({ type: "bye" } satisfies OnLine);
         close();
         return wasOpen ? events.gone(reason) : reject(new NoAnswer());
       }

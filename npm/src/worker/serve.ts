@@ -15,6 +15,9 @@ import {
 import { piecesFrom } from "./pieces.js";
 import { openStorage, probeIndexedDb, probeOpfs, removeStorage } from "./storages.js";
 
+/** How long clients may take to hear of a fault, in milliseconds. A dead one must not hold up the others for longer. */
+const FAREWELL_MS = 100;
+
 /** What a worker is made of: the page's side of it, and what differs between builds and tests. */
 export interface Scope {
   glue: Glue;
@@ -30,6 +33,8 @@ export class Server {
   #channel: BroadcastChannel | undefined;
   readonly #lines = new Set<Line>();
   #ending = false;
+  /** Called when the last line has ended. */
+  #onLastLine = () => {};
 
   constructor(readonly scope: Scope) {}
 
@@ -109,6 +114,7 @@ export class Server {
       gone.abort();
       session.end();
       line.close();
+      if (this.#lines.size === 0) this.#onLastLine();
     };
     const submit = (batch: Uint8Array) => {
       try {
@@ -121,9 +127,9 @@ export class Server {
     };
     this.#lines.add(line);
     line.onmessage = ({ data }: MessageEvent<Uint8Array | OnLine>) => {
+      if (!(data instanceof Uint8Array) && data.type === "bye") return end();
       if (this.#ending) return;
       if (data instanceof Uint8Array) return submit(data);
-      if (data.type === "bye") end();
       if (data.type === "poisoned") holder.fault(new Error("a write could not be made durable"));
     };
     if (client !== undefined) {
@@ -139,9 +145,19 @@ export class Server {
 
   #fault({ code, message }: KoruError): void {
     this.#ending = true;
+    const end = () => {
+      this.scope.tell({ type: "fault", code, message });
+      this.scope.end();
+    };
+    if (this.#lines.size === 0) return end();
+    // A client that learnt of the end by our lock alone would send again what has trapped. Some browsers deliver the lock
+    // before the message, so it is let go when all have said that they know.
+    const timer = setTimeout(end, FAREWELL_MS);
+    this.#onLastLine = () => {
+      clearTimeout(timer);
+      end();
+    };
     for (const line of this.#lines) tell(line, { type: "gone", code, message });
-    this.scope.tell({ type: "fault", code, message });
-    this.scope.end();
   }
 
   async #close(): Promise<void> {

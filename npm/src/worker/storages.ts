@@ -35,6 +35,7 @@ export async function removeStorage(place: Place): Promise<void> {
 
 /** Why OPFS cannot be used here, or null if it can: asked by doing, because some browsers have it only in name. */
 export async function probeOpfs(): Promise<string | null> {
+  if (!navigator.storage?.getDirectory) return "this browser has none, or not for this page";
   const file = `probe-${crypto.randomUUID()}`;
   try {
     const root = await navigator.storage.getDirectory();

@@ -28,17 +28,19 @@ export const COUNTING = `
   answers.begin();
   // Files that were written since their last flush, and transactions that are not complete.
   const undone = new Set();
-  const { write, flush } = FileSystemSyncAccessHandle.prototype;
-  FileSystemSyncAccessHandle.prototype.write = function (...rest) {
-    undone.add(this);
-    return write.apply(this, rest);
-  };
-  FileSystemSyncAccessHandle.prototype.flush = function () {
-    const result = flush.call(this);
-    undone.delete(this);
-    counts.durable++;
-    return result;
-  };
+  if (globalThis.FileSystemSyncAccessHandle) {
+    const { write, flush } = FileSystemSyncAccessHandle.prototype;
+    FileSystemSyncAccessHandle.prototype.write = function (...rest) {
+      undone.add(this);
+      return write.apply(this, rest);
+    };
+    FileSystemSyncAccessHandle.prototype.flush = function () {
+      const result = flush.call(this);
+      undone.delete(this);
+      counts.durable++;
+      return result;
+    };
+  }
   const { transaction } = IDBDatabase.prototype;
   // Writes that are complete and may still be lost with the power, until a strict transaction follows.
   const relaxed = new Set();

@@ -1,80 +1,94 @@
-// A headless Chromium with a profile of its own, and a small server for the pages.
+// Headless Chromium by playwright-core, started by us, so that it can be killed as a whole.
 
-import { createServer } from "node:http";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import path from "node:path";
-import { chromium, type BrowserContext, type Page } from "playwright-core";
+import { chromium, type Browser, type CDPSession, type Page } from "playwright-core";
+import { START_MS, type Driver, type Start, type Tab } from "./driver.js";
+import { kill, said, start, type Group } from "./group.js";
 
-const ROOT = new URL("..", import.meta.url).pathname;
-const TYPES: Record<string, string> = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
-const PAGE = '<!doctype html><meta charset="utf-8"><title>test</title><link rel="icon" href="data:,"><script type="module" src="/build/page.js"></script>';
-
-export interface Served {
-  origin: string;
-  /** Answers requests before the files do. */
-  routes: Map<string, (request: import("node:http").IncomingMessage, response: import("node:http").ServerResponse) => void>;
-  close(): Promise<void>;
-}
-
-export async function serve(): Promise<Served> {
-  const routes: Served["routes"] = new Map();
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url!, "http://localhost");
-    const route = [...routes].find(([prefix]) => pathname.startsWith(prefix))?.[1];
-    if (route) return route(request, response);
-    if (pathname === "/") return response.setHeader("Content-Type", "text/html").end(PAGE);
-    try {
-      const bytes = readFileSync(path.join(ROOT, path.normalize(pathname)));
-      response.setHeader("Content-Type", TYPES[path.extname(pathname)] ?? "application/octet-stream").end(bytes);
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const { port } = server.address() as import("node:net").AddressInfo;
-  const close = () => {
-    server.closeAllConnections();
-    return new Promise<void>((closed) => server.close(() => closed()));
-  };
-  return { origin: `http://localhost:${port}`, routes, close };
-}
-
-export const EXECUTABLE = process.env["KORU_CHROMIUM"] ?? "/usr/bin/chromium";
-export const ARGS = [
+const EXECUTABLE = process.env["KORU_CHROMIUM"] ?? "/usr/bin/chromium";
+const ARGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync",
+  "--disable-component-update", "--disable-sync", "--disable-breakpad", "--password-store=basic", "--enable-logging=stderr",
+  // A page that nobody looks at counts as much as one that somebody does.
+  "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows",
 ];
 
-export interface Browser {
-  context: BrowserContext;
-  page(): Promise<Page>;
-  close(): Promise<void>;
+/** What Chromium says when its own store of IndexedDB did not outlive the kill, and it has deleted all of it. */
+const DELETED = /IndexedDB recovering from a corrupted \(and deleted\) database/;
+
+class ChromiumTab implements Tab {
+  constructor(readonly page: Page) {
+    page.on("pageerror", (error) => console.log(`page: ${error.message}`));
+    page.on("console", (message) => message.type() === "error" && console.log(`console: ${message.text()}`));
+  }
+
+  async goto(url: string): Promise<void> {
+    await this.page.goto(url);
+  }
+
+  evaluate(expression: string): Promise<string> {
+    return this.page.evaluate(expression);
+  }
+
+  async reload(): Promise<void> {
+    await this.page.reload();
+  }
+
+  close(): Promise<void> {
+    return this.page.close();
+  }
+
+  session(): Promise<CDPSession> {
+    return this.page.context().newCDPSession(this.page);
+  }
 }
 
-/** Starts Chromium. A profile that is given is kept, so that it can be opened again. */
-export async function launch(origin: string, profile?: string): Promise<Browser> {
-  const directory = profile ?? mkdtempSync(path.join(tmpdir(), "koru-chromium-"));
-  const context = await chromium.launchPersistentContext(directory, {
-    executablePath: EXECUTABLE,
-    headless: true,
-    args: ARGS,
-  });
-  return {
-    context,
-    page: async () => readyPage(await context.newPage(), origin),
-    async close() {
-      await context.close();
-      if (!profile) rmSync(directory, { recursive: true, force: true });
-    },
-  };
+class Chromium implements Driver {
+  /** Whether Chromium has deleted the IndexedDB of the origin, as it says itself. */
+  deletedIndexedDb = false;
+
+  constructor(
+    readonly group: Group,
+    readonly browser: Browser,
+  ) {
+    group.messages.on("line", (line) => (this.deletedIndexedDb ||= DELETED.test(line)));
+  }
+
+  async newTab(): Promise<ChromiumTab> {
+    return new ChromiumTab(await this.browser.contexts()[0]!.newPage());
+  }
+
+  /** Leaves the tab's origin so many bytes beyond what it has, until it is called without a number. */
+  async limit(tab: Tab, origin: string, bytes?: number): Promise<void> {
+    const usage = (await tab.evaluate("navigator.storage.estimate().then(({ usage }) => String(usage))"));
+    const quota = bytes === undefined ? {} : { quotaSize: Number(usage) + bytes };
+    await (await (tab as ChromiumTab).session()).send("Storage.overrideQuotaForOrigin", { origin, ...quota });
+  }
+
+  /** Ends the process of the tab without a word, and resolves when it is gone. */
+  async crash(tab: Tab): Promise<void> {
+    const { page } = tab as ChromiumTab;
+    const crashed = new Promise((resolve) => page.once("crash", resolve));
+    const session = await (tab as ChromiumTab).session();
+    session.send("Page.crash").catch(() => {});
+    await crashed;
+  }
+
+  kill(): Promise<void> {
+    return kill(this.group);
+  }
 }
 
-/** A page that has what `page.ts` gives it, and whose errors are shown. */
-export async function readyPage(page: Page, origin: string): Promise<Page> {
-  page.on("pageerror", (error) => console.log(`page: ${error.message}`));
-  page.on("console", (message) => message.type() === "error" && console.log(`console: ${message.text()}`));
-  await page.goto(origin);
-  await page.waitForFunction("globalThis.koru !== undefined");
-  return page;
+export async function startChromium({ profile }: Start): Promise<Chromium> {
+  // What a killed browser leaves of its guard against a second one on the same profile.
+  for (const name of ["SingletonLock", "SingletonSocket", "SingletonCookie"]) rmSync(path.join(profile, name), { force: true });
+  const group = start(EXECUTABLE, [...ARGS, `--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank"]);
+  try {
+    const endpoint = await said(group, /^DevTools listening on (ws:\S+)/);
+    return new Chromium(group, await chromium.connectOverCDP(endpoint, { timeout: START_MS }));
+  } catch (error) {
+    await kill(group);
+    throw error;
+  }
 }

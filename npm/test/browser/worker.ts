@@ -14,13 +14,15 @@ const instance = new Instance(async () => {
   return glue as unknown as Glue;
 });
 
+type Kind = "opfs" | "idb";
+
+const openStorage = (kind: Kind, name: string, create: boolean) =>
+  kind === "opfs" ? OpfsStorage.open(name, { create }) : IndexedDbStorage.open(name, { create });
+
 const tasks: Record<string, (argument: never) => Promise<unknown>> = {
-  contractOpfs: () => checkContract((n) => OpfsStorage.open(`contract-${n}`), true),
-  contractIdb: () => checkContract((n) => IndexedDbStorage.open(`contract-${n}`), true),
-  conformanceOpfs: (scripts: string) =>
-    runScripts(JSON.parse(scripts) as Record<string, Script>, instance, (name, create) => OpfsStorage.open(name, { create })),
-  conformanceIdb: (scripts: string) =>
-    runScripts(JSON.parse(scripts) as Record<string, Script>, instance, (name, create) => IndexedDbStorage.open(name, { create })),
+  contract: (storage: Kind) => checkContract((n) => openStorage(storage, `contract-${n}`, true), true),
+  conformance: ({ storage, scripts }: { storage: Kind; scripts: string }) =>
+    runScripts(JSON.parse(scripts) as Record<string, Script>, instance, (name, create) => openStorage(storage, name, create)),
 };
 
 addEventListener("message", ({ data, ports }: MessageEvent<{ task: string; argument: never }>) => {
