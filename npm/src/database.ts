@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // An open database: collections, transactions, time travel, and what is known of the whole.
 
 import { changesBetween, type DocumentChange } from "./changes.js";

@@ -11,7 +11,7 @@ import { SingleWorker } from "./tabs/single.js";
 import { Tabs } from "./tabs/tabs.js";
 import { WorkerHost } from "./tabs/worker-host.js";
 import type { Connector } from "./transport/transport.js";
-import { channelOf, leadLock, type FromWorker, type Place } from "./worker/messages.js";
+import { channelOf, leadLock, type FromWorker, type Place, type ToWorker } from "./worker/messages.js";
 import { sendPieces } from "./worker/pieces.js";
 
 export * from "./api.js";
@@ -30,8 +30,14 @@ export interface BrowserOptions extends OpenOptions {
   broker?: (() => SharedWorker) | null;
 }
 
-// Bundlers look for exactly these expressions.
-const startWorker = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "koru-delta" });
+// Bundlers look for exactly these expressions. Some copy the worker without looking into it, so the module is named here too.
+const startWorker = () => {
+  const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "koru-delta" });
+  // Some bundlers put a path in its place, which counts from the page.
+  const { href } = new URL(new URL("./koru.wasm", import.meta.url).href, location.href);
+  worker.postMessage({ type: "module", url: href } satisfies ToWorker);
+  return worker;
+};
 const startBroker = () => new SharedWorker(new URL("./broker.js", import.meta.url), { type: "module", name: "koru-delta" });
 
 /**

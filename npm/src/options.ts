@@ -1,6 +1,6 @@
 // How a database is opened.
 
-import type { EngineOptions } from "./engine/glue.js";
+import type { EngineOptions } from "./engine/options.js";
 import type { AbortOptions } from "./rows.js";
 
 export interface OpenOptions extends AbortOptions {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // A database as it was at a moment: reading only.
 
 import { KoruError } from "./error.js";
