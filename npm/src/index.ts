@@ -19,6 +19,9 @@ export * from "./api.js";
 /** Memory for the cache when none is said: a tab shares its machine with many others. */
 const CACHE_BYTES = 16 << 20;
 
+/** How long a tab that is just ending is waited for, in milliseconds: its lock is free a moment after it is gone. */
+const ENDING_MS = 1000;
+
 /** How a database is opened in a browser. */
 export interface BrowserOptions extends OpenOptions {
   /** Starts the worker, where a bundler does not find it by itself: `() => new Worker(url, { type: "module" })`. */
@@ -109,12 +112,20 @@ async function importInto(place: Place, archive: NonNullable<OpenOptions["import
 }
 
 /** Does something while no tab has the database. */
-function alone<T>(place: Place & { name: string }, what: () => Promise<T>): Promise<T> {
+async function alone<T>(place: Place & { name: string }, what: () => Promise<T>): Promise<T> {
   if (!navigator.locks) return what();
-  return navigator.locks.request(leadLock(channelOf(place.kind, place.name)), { ifAvailable: true }, (lock) => {
-    if (!lock) throw new KoruError("LOCKED", `${place.kind}:${place.name} is open: close it in every tab first`);
+  const waited = AbortSignal.timeout(ENDING_MS);
+  let held = false;
+  const hold = () => {
+    held = true;
     return what();
-  }) as Promise<T>;
+  };
+  try {
+    return (await navigator.locks.request(leadLock(channelOf(place.kind, place.name)), { signal: waited }, hold)) as T;
+  } catch (error) {
+    if (held) throw error;
+    throw new KoruError("LOCKED", `${place.kind}:${place.name} is open: close it in every tab first`);
+  }
 }
 
 async function withWorker<T>(options: BrowserOptions, what: (worker: WorkerHost) => Promise<T>): Promise<T> {
