@@ -5,7 +5,7 @@ import type { Database } from "./database.js";
 import type { EngineOptions } from "./engine/glue.js";
 import { KoruError } from "./error.js";
 import { checkName, parseLocation } from "./location.js";
-import { engineOptions, type OpenOptions, type TestOptions } from "./options.js";
+import { engineOptions, type OpenOptions } from "./options.js";
 import { archiveChunks } from "./archive.js";
 import { SingleWorker } from "./tabs/single.js";
 import { Tabs } from "./tabs/tabs.js";
@@ -50,7 +50,7 @@ const startBroker = () => new SharedWorker(new URL("./broker.js", import.meta.ur
  *
  * Errors: `NOT_FOUND`, `LOCKED` if something else than this package's tabs has it, `CORRUPT`, `STORAGE_FULL`.
  */
-export async function open(url: string | URL, options: BrowserOptions & TestOptions = {}): Promise<Database> {
+export async function open(url: string | URL, options: BrowserOptions = {}): Promise<Database> {
   checkOptions(options);
   const { place, passedOver } = await placeOf(url, options);
   if (options.import) await importInto(place, options.import, options);

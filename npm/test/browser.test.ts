@@ -159,6 +159,9 @@ test("a client that dies ends its session, and a closed leader hands over", asyn
     await db.collection("c").put("a", 1);
     await db.close();
   });
+  await first.evaluate(async () => {
+    koru.equal(await koru.codeOf(() => koru.remove("opfs:orderly")), "LOCKED", "the other tab has it");
+  });
   await second.evaluate(async () => {
     koru.equal(await db.collection("c").get("a"), 1);
     await db.collection("c").put("a", 2);
