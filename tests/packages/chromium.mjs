@@ -39,7 +39,13 @@ export class Chromium {
       page.on("pageerror", (error) => said.push(error.message));
       page.on("console", (message) => message.type() === "error" && said.push(message.text()));
       page.on("requestfailed", (request) => said.push(`not loaded: ${request.url()}`));
-      const ready = () => page.waitForFunction("globalThis.step !== undefined", null, { timeout: READY_MS });
+      // Playwright's own waiting evaluates a text in the page, which a policy may forbid.
+      const ready = async () => {
+        for (const until = Date.now() + READY_MS; !(await page.evaluate(() => globalThis.step !== undefined)); ) {
+          if (Date.now() > until) throw new Error("the application did not start");
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      };
       await page.goto(origin);
       await ready();
       return {

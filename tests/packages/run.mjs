@@ -9,6 +9,8 @@ import { Chromium } from "./chromium.mjs";
 import { HERE, installTools, npm, pack, prepare } from "./install.mjs";
 import { serve } from "./serve.mjs";
 
+/** The strictest that works, as the page on bundlers says. Bundlers that make the page may put scripts into it. */
+const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src data:";
 /** How each builds: the arguments of Node, the folder that comes out, and whether it makes the page itself. */
 const BUNDLERS = {
   vite: { build: ["vite/bin/vite.js", "build"], out: "dist", page: true },
@@ -44,7 +46,7 @@ async function built(name) {
   const app = application(name);
   node(app, [program.includes("/") ? tool(program) : program, ...args]);
   if (!page) cpSync(path.join(HERE, "index.html"), path.join(app, out, "index.html"));
-  const served = await serve(path.join(app, out));
+  const served = await serve(path.join(app, out), page ? undefined : POLICY);
   try {
     await visit(served.origin);
   } finally {

@@ -1,4 +1,4 @@
-// A static host for one folder: no headers but the type, as on the plainest of hosts.
+// A static host for one folder, as plain as they come: no headers but the type, and a content security policy if there is one.
 
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
@@ -6,9 +6,10 @@ import path from "node:path";
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
 
-export async function serve(root) {
+export async function serve(root, policy) {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
+    if (policy) response.setHeader("Content-Security-Policy", policy);
     const file = path.join(root, path.normalize(decodeURIComponent(pathname.endsWith("/") ? `${pathname}index.html` : pathname)));
     try {
       response.setHeader("Content-Type", TYPES[path.extname(file)] ?? "application/octet-stream").end(readFileSync(file));
