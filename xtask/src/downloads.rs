@@ -16,13 +16,13 @@ const DOWNLOADS: &[Download] = &[
     Download {
         what: "the package in a browser, with worker, broker and module",
         files: &["index.js", "worker.js", "broker.js", "koru.wasm"],
-        gzip_max: 258_700,
+        gzip_max: 259_800,
         aim: 200 << 10,
     },
     Download {
         what: "koru-delta/slim and its module",
         files: &["slim.js", "koru.wasm"],
-        gzip_max: 253_600,
+        gzip_max: 254_600,
         aim: 150 << 10,
     },
 ];
