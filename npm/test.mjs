@@ -1,4 +1,4 @@
-// Every check of this package: types, tests in Node, tests in browsers. `node test.mjs [node|browser|faults|interop|kills] [--only=NAME]`.
+// Every check of this package: types, tests in Node, tests in browsers. `node test.mjs [node|browser|faults|interop|kills|pages] [--only=NAME]`.
 // `KORU_KILLS` is how often each of the tests in `kills` kills; `KORU_BROWSERS=firefox,webkit` tests in these browsers only.
 
 import { build } from "esbuild";
@@ -24,7 +24,7 @@ const glue = {
   name: "bindings",
   setup: (b) => b.onResolve({ filter: /\/wasm\/koru\.js$/ }, () => ({ path: "./koru.js", external: true })),
 };
-const nodeTests = ["node", "conformance-node", "browser", "tabs", "durability", "trap", "interop", "kills"].map((name) => here(`test/${name}.test.ts`));
+const nodeTests = ["node", "conformance-node", "browser", "tabs", "durability", "trap", "interop", "kills", "pages"].map((name) => here(`test/${name}.test.ts`));
 await build({ ...common, entryPoints: nodeTests, platform: "node", packages: "external", plugins: [glue] });
 await build({ ...common, entryPoints: [here("test/journal.ts")], platform: "node" });
 await build({ ...common, entryPoints: ["page", "worker"].map((name) => here(`test/browser/${name}.ts`)) });
@@ -37,5 +37,6 @@ if (wants("node")) tests.push(here("build/node.test.js"), here("build/conformanc
 if (wants("browser")) tests.push(here("build/browser.test.js"), here("build/tabs.test.js"));
 if (wants("faults")) tests.push(here("build/durability.test.js"), here("build/trap.test.js"));
 if (wants("interop")) tests.push(here("build/interop.test.js"));
+if (wants("pages")) tests.push(here("build/pages.test.js"));
 if (wants("kills")) tests.push(here("build/kills.test.js"));
 run("--enable-source-maps", "--test", "--test-concurrency=1", `--test-timeout=${timeout}`, "--test-force-exit", ...(only ? [`--test-name-pattern=${only}`] : []), ...tests);

@@ -15,11 +15,13 @@ import { lineage, type Lineage, type LineageOptions } from "./lineage.js";
 import { restore } from "./restore.js";
 import type { Connection } from "./transport/connection.js";
 
+/** How a document is written or deleted. */
 export interface WriteOptions extends CommitOptions, AbortOptions {
   /** What the document has to be for the write to go ahead: at this version, or with `null` not there. Else `CONFLICT`. */
   expected?: Expected;
 }
 
+/** How a document is written. */
 export interface PutOptions extends WriteOptions {
   /** From when on the document no longer shows, in milliseconds since 1970 or as a `Date`. */
   expiresAt?: Expiry | undefined;

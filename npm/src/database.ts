@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // An open database: collections, transactions, time travel, and what is known of the whole.
 
 import { changesBetween, type DocumentChange } from "./changes.js";
@@ -83,6 +84,7 @@ export interface VerifyReport {
   moreProblems: number;
 }
 
+/** An open database. */
 export class Database implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #durability: Info["durability"];
@@ -209,6 +211,7 @@ export class Database implements AsyncDisposable {
     return archiveOf(this.#connection);
   }
 
+  /** What the database is, where it is, and how durable. */
   async info(): Promise<Info> {
     const [answer, described] = await Promise.all([
       this.#connection.read(Operation.info, () => {}),
@@ -227,6 +230,7 @@ export class Database implements AsyncDisposable {
     };
   }
 
+  /** What was done since it was opened, as counters. */
   async stats(): Promise<Stats> {
     return camel((await this.#connection.read(Operation.stats, () => {})).value()) as Stats;
   }

@@ -5,19 +5,22 @@ import type { Database } from "./database.js";
 import type { EngineOptions } from "./engine/glue.js";
 import { KoruError } from "./error.js";
 import { checkName, parseLocation } from "./location.js";
-import { engineOptions, type OpenOptions, type TestOptions } from "./options.js";
+import { engineOptions, type OpenOptions } from "./options.js";
 import { archiveChunks } from "./archive.js";
 import { SingleWorker } from "./tabs/single.js";
 import { Tabs } from "./tabs/tabs.js";
 import { WorkerHost } from "./tabs/worker-host.js";
 import type { Connector } from "./transport/transport.js";
-import { channelOf, leadLock, type FromWorker, type Place } from "./worker/messages.js";
+import { channelOf, leadLock, type FromWorker, type Place, type ToWorker } from "./worker/messages.js";
 import { sendPieces } from "./worker/pieces.js";
 
 export * from "./api.js";
 
 /** Memory for the cache when none is said: a tab shares its machine with many others. */
 const CACHE_BYTES = 16 << 20;
+
+/** How long a tab that is just ending is waited for, in milliseconds: its lock is free a moment after it is gone. */
+const ENDING_MS = 1000;
 
 /** How a database is opened in a browser. */
 export interface BrowserOptions extends OpenOptions {
@@ -30,8 +33,14 @@ export interface BrowserOptions extends OpenOptions {
   broker?: (() => SharedWorker) | null;
 }
 
-// Bundlers look for exactly these expressions.
-const startWorker = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "koru-delta" });
+// Bundlers look for exactly these expressions. Some copy the worker without looking into it, so the module is named here too.
+const startWorker = () => {
+  const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "koru-delta" });
+  // Some bundlers put a path in its place, which counts from the page.
+  const { href } = new URL(new URL("./koru.wasm", import.meta.url).href, location.href);
+  worker.postMessage({ type: "module", url: href } satisfies ToWorker);
+  return worker;
+};
 const startBroker = () => new SharedWorker(new URL("./broker.js", import.meta.url), { type: "module", name: "koru-delta" });
 
 /**
@@ -41,7 +50,7 @@ const startBroker = () => new SharedWorker(new URL("./broker.js", import.meta.ur
  *
  * Errors: `NOT_FOUND`, `LOCKED` if something else than this package's tabs has it, `CORRUPT`, `STORAGE_FULL`.
  */
-export async function open(url: string | URL, options: BrowserOptions & TestOptions = {}): Promise<Database> {
+export async function open(url: string | URL, options: BrowserOptions = {}): Promise<Database> {
   checkOptions(options);
   const { place, passedOver } = await placeOf(url, options);
   if (options.import) await importInto(place, options.import, options);
@@ -103,12 +112,20 @@ async function importInto(place: Place, archive: NonNullable<OpenOptions["import
 }
 
 /** Does something while no tab has the database. */
-function alone<T>(place: Place & { name: string }, what: () => Promise<T>): Promise<T> {
+async function alone<T>(place: Place & { name: string }, what: () => Promise<T>): Promise<T> {
   if (!navigator.locks) return what();
-  return navigator.locks.request(leadLock(channelOf(place.kind, place.name)), { ifAvailable: true }, (lock) => {
-    if (!lock) throw new KoruError("LOCKED", `${place.kind}:${place.name} is open: close it in every tab first`);
+  const waited = AbortSignal.timeout(ENDING_MS);
+  let held = false;
+  const hold = () => {
+    held = true;
     return what();
-  }) as Promise<T>;
+  };
+  try {
+    return (await navigator.locks.request(leadLock(channelOf(place.kind, place.name)), { signal: waited }, hold)) as T;
+  } catch (error) {
+    if (held) throw error;
+    throw new KoruError("LOCKED", `${place.kind}:${place.name} is open: close it in every tab first`);
+  }
 }
 
 async function withWorker<T>(options: BrowserOptions, what: (worker: WorkerHost) => Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@ import { Operation } from "./protocol/operation.js";
 import { readDocumentVersion, text, type DocumentVersion } from "./protocol/words.js";
 import type { Connection } from "./transport/connection.js";
 
+/** Which way a lineage is followed, and how far. */
 export interface LineageOptions {
   /** `causes`, what it came from (the default), or `effects`, what came of it. */
   direction?: "causes" | "effects";
@@ -11,6 +12,7 @@ export interface LineageOptions {
   depth?: number;
 }
 
+/** What was derived from what. */
 export interface Lineage {
   start: DocumentVersion;
   /** Each says that `effect` names `cause` as what it was derived from. */

@@ -12,7 +12,7 @@ import { parseLocation } from "./location.js";
 import { engineOptions, type OpenOptions, type TestOptions } from "./options.js";
 import { HttpStorage } from "./storage/http.js";
 import { MemoryStorage } from "./storage/memory.js";
-import { NodeStorage } from "./storage/node.js";
+import { NodeStorage, removeDirectory } from "./storage/node.js";
 import type { Storage } from "./storage/storage.js";
 import { InProcess, Instance } from "./transport/in-process.js";
 
@@ -53,6 +53,21 @@ export async function open(url: string | URL, options: NodeOptions = {}): Promis
   return openWith(url, options);
 }
 
+/**
+ * Removes a database with everything in it; the directory stays if something else is in it. `LOCKED` while a process has it
+ * open for writing.
+ */
+export async function remove(url: string | URL, options: Pick<NodeOptions, "lock"> = {}): Promise<void> {
+  const path = pathOf(url);
+  if (path === undefined) throw new KoruError("INVALID_ARGUMENT", `${String(url)} is no database of this file system`);
+  removeDirectory(path, options.lock ?? true);
+}
+
+/** Whether the storage keeps what is in it when it needs room: files always. For code that is written for browsers too. */
+export async function persist(): Promise<boolean> {
+  return true;
+}
+
 /** With what only tests have: limits, and a clock and entropy of their own. @internal */
 export async function openWith(url: string | URL, options: NodeOptions & TestOptions & { host?: Host }): Promise<Database> {
   checkOptions(options);
@@ -78,11 +93,18 @@ function storageOf(url: string | URL, options: NodeOptions): [OpenStorage, readO
       throw new KoruError("INVALID_ARGUMENT", `${String(url)}: there is no ${location.kind} in Node; give a path`);
     case "file":
     case "bare": {
-      const path = location.kind === "file" ? fileURLToPath(location.path) : location.name;
+      const path = pathOf(url)!;
       const { readOnly = false, create = true, lock = true } = options;
       return [() => NodeStorage.open(path, { readOnly, create, lock }), readOnly];
     }
   }
+}
+
+/** Where it is, if it is a directory. */
+function pathOf(url: string | URL): string | undefined {
+  const location = parseLocation(url);
+  if (location.kind === "bare") return location.name;
+  return location.kind === "file" ? fileURLToPath(location.path) : undefined;
 }
 
 function memoryOnce(options: NodeOptions): OpenStorage {

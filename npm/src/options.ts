@@ -1,8 +1,9 @@
 // How a database is opened.
 
-import type { EngineOptions } from "./engine/glue.js";
+import type { EngineOptions } from "./engine/options.js";
 import type { AbortOptions } from "./rows.js";
 
+/** How a database is opened, wherever it is. */
 export interface OpenOptions extends AbortOptions {
   /** Reading only. Over `https:` it always is. */
   readOnly?: boolean;

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // A database as it was at a moment: reading only.
 
 import { KoruError } from "./error.js";
@@ -10,11 +11,13 @@ import {
 import { pages, release, Rows, throwIfAborted, untilAborted, type AbortOptions } from "./rows.js";
 import type { Connection } from "./transport/connection.js";
 
+/** Which documents of a collection. */
 export interface ScanOptions extends KeyRange, AbortOptions {
   /** At most so many documents. */
   limit?: number;
 }
 
+/** Which versions of a document. */
 export interface HistoryOptions extends AbortOptions {
   /** Only versions older than this one. */
   before?: VersionId;
@@ -175,8 +178,8 @@ export class Snapshot implements AsyncDisposable {
 
   /** @internal */
   constructor(
-    readonly connection: Connection,
-    readonly place: Place,
+    /** @internal */ readonly connection: Connection,
+    /** @internal */ readonly place: Place,
   ) {
     const { moment } = place;
     if (moment && typeof moment === "object" && "snapshot" in moment) this.#handle = moment.snapshot;

@@ -20,6 +20,7 @@ import { release, throwIfAborted, type AbortOptions } from "./rows.js";
 import { SnapshotCollection, type Place, type ScanOptions } from "./snapshot.js";
 import type { Connection } from "./transport/connection.js";
 
+/** How a transaction runs, and what its commit says. */
 export interface TransactionOptions extends CommitOptions, AbortOptions {
   /** How often the callback runs at most, when others keep changing what it reads. 16 if left out. */
   tries?: number;
@@ -56,7 +57,7 @@ export class Transaction {
 
   /** @internal */
   constructor(
-    readonly connection: Connection,
+    /** @internal */ readonly connection: Connection,
     options: CommitOptions,
   ) {
     this.author = options.author;
@@ -133,7 +134,7 @@ export class Transaction {
 export class TransactionCollection<T = Value> {
   /** @internal */
   constructor(
-    readonly transaction: Transaction,
+    /** @internal */ readonly transaction: Transaction,
     /** Its name. */
     readonly name: string,
   ) {}

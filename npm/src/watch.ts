@@ -10,6 +10,7 @@ import { readCommit, type Commit, type Document } from "./protocol/words.js";
 import { aborted, release, Rows, throwIfAborted, type AbortOptions } from "./rows.js";
 import type { Connection } from "./transport/connection.js";
 
+/** Which commits are told of, and from where on. */
 export interface WatchOptions extends AbortOptions {
   /** Only commits that change this collection. */
   collection?: string | undefined;

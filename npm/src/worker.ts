@@ -16,7 +16,7 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 const server = new Server({
   glue: glue as unknown as Glue,
-  compile: () => compileFrom(new URL("./koru.wasm", import.meta.url)),
+  compile: (url) => compileFrom(url ? new URL(url) : new URL("./koru.wasm", import.meta.url)),
   tell: (message) => scope.postMessage(message),
   end: () => scope.close(),
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -149,6 +149,22 @@ test("the lock is the native one, and ends with its holder", async () => {
   await using again = await open(at("lock"));
   assert.equal(await again.collection("c").get("k"), "acknowledged");
   assert.equal(child("").stdout.trim(), "LOCKED");
+});
+
+test("a database is removed with all that is its own, and not while it is open", async () => {
+  const db = await open(at("removed"));
+  await db.collection("c").put("k", 1);
+  assert.equal(await codeOf(() => api.remove(at("removed"))), "LOCKED");
+  await db.close();
+  writeFileSync(at("removed/notes.txt"), "somebody else's");
+  await api.remove(at("removed"));
+  assert.deepEqual(readdirSync(at("removed")), ["notes.txt"]);
+  assert.equal(await codeOf(() => api.remove(at("removed"))), "UNSUPPORTED_FORMAT");
+  await (await open(at("removed-whole"))).close();
+  await api.remove(at("removed-whole"));
+  assert.equal(existsSync(at("removed-whole")), false);
+  assert.equal(await codeOf(() => api.remove(at("removed-whole"))), "NOT_FOUND");
+  assert.equal(await codeOf(() => api.remove("memory:")), "INVALID_ARGUMENT");
 });
 
 test("an archive makes the same database elsewhere, and half an archive makes none", async () => {

@@ -114,6 +114,9 @@ inBrowsers(["chromium", "firefox", "webkit"], (suite) => {
       await db.collection("c").put("a", 1);
       await db.close();
     });
+    await first.evaluate(async (url) => {
+      koru.equal(await koru.codeOf(() => koru.remove(url)), "LOCKED", "the other tab has it");
+    }, url);
     await second.evaluate(async () => {
       koru.equal(await db.collection("c").get("a"), 1);
       await db.collection("c").put("a", 2);

@@ -1,7 +1,7 @@
 //! `docs/reference`: the pages that are generated from the code, so that they cannot tell anything else.
 
 use crate::{
-    Result,
+    Result, node, npm,
     process::{cargo, output, root},
     release,
 };
@@ -57,6 +57,9 @@ fn pages() -> Result<Vec<Page>> {
         Err(error) if kept => return Err(error),
         _ => eprintln!("docs/reference/cli.md is left out: `koru reference` does not print it yet"),
     }
+    npm::build()?;
+    let declared = output(node::node().arg("reference.mjs").current_dir(npm::folder()))?;
+    pages.push(Page { name: "typescript.md", text: declared });
     Ok(pages)
 }
 

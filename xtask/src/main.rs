@@ -2,8 +2,10 @@
 //! seconds after a clone.
 
 mod browsers;
+mod bundlers;
 mod demo;
 mod docs;
+mod downloads;
 mod node;
 mod npm;
 mod packages;

@@ -1,7 +1,7 @@
 //! `npm/`, the package for browsers and Node: tested as its own script says, and packed.
 
 use crate::{
-    Result, browsers, node,
+    Result, browsers, downloads, node,
     process::{root, run},
     release,
     report::megabytes,
@@ -31,9 +31,10 @@ fn tests() -> Result<Command> {
     Ok(command)
 }
 
-/// Every test of the package.
+/// Every test of the package, and what a page downloads of it.
 pub(crate) fn test() -> Result<String> {
-    let sizes = build()?;
+    build()?;
+    let sizes = downloads::check()?;
     run(&mut tests()?)?;
     Ok(sizes)
 }

@@ -4,7 +4,7 @@
 //! follows would fail for the same reason.
 
 use crate::{
-    Result, docs, npm, playground,
+    Result, bundlers, docs, npm, playground,
     process::{cargo, run as run_command, works},
     release,
     report::Report,
@@ -60,6 +60,13 @@ const CHECKS: &[Check] = &[
         slow: true,
         decisive: false,
         run: package,
+    },
+    Check {
+        name: "packages",
+        what: "tries the packed npm package with every bundler, in Chromium, and in Node",
+        slow: true,
+        decisive: false,
+        run: packed,
     },
     Check { name: "playground", what: "tests the built playground in Chromium", slow: true, decisive: false, run: app },
     Check {
@@ -179,6 +186,10 @@ fn bindings(_: &Scope) -> Result<String> {
 
 fn package(_: &Scope) -> Result<String> {
     npm::test()
+}
+
+fn packed(_: &Scope) -> Result<String> {
+    bundlers::test()
 }
 
 fn app(_: &Scope) -> Result<String> {

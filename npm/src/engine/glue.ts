@@ -1,6 +1,9 @@
 // The engine's WebAssembly module as this package sees it. It speaks bytes only: batches of the call protocol.
 
 import type { Storage } from "../storage/storage.js";
+import type { EngineOptions } from "./options.js";
+
+export type { EngineOptions };
 
 /** Clock and entropy, for tests that need the same bytes each time. */
 export interface Host {
@@ -8,17 +11,6 @@ export interface Host {
   nowMs(): number;
   /** Fills the array. */
   entropy(into: Uint8Array): void;
-}
-
-/** How the engine opens a database. */
-export interface EngineOptions {
-  readOnly?: boolean;
-  create?: boolean;
-  durability?: "strict" | "relaxed" | "none";
-  cacheBytes?: number;
-  segmentBytes?: number;
-  tailBytes?: number;
-  maintenance?: "inline" | "manual";
 }
 
 export interface EngineSession {

@@ -22,10 +22,12 @@ export type Value =
 export class Float {
   constructor(readonly value: number) {}
 
+  /** The number. */
   valueOf(): number {
     return this.value;
   }
 
+  /** The number. */
   toJSON(): number {
     return this.value;
   }

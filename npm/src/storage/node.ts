@@ -167,6 +167,25 @@ export class NodeStorage implements SyncStorage {
   }
 }
 
+/**
+ * Removes a database: its files and, if nothing else is in it, the directory. The root goes first: one that was half removed
+ * is no database any more.
+ */
+export function removeDirectory(directory: string, lock: boolean): void {
+  const storage = NodeStorage.open(directory, { create: false, lock });
+  try {
+    const names = storage.list().map(([name]) => name);
+    for (const name of names.sort((a, b) => Number(b === "root") - Number(a === "root"))) storage.remove(name);
+    // While it is still held, so that whoever comes now makes one of its own.
+    fs.rmSync(path.join(storage.location, "lock"), { force: true });
+  } finally {
+    storage.close();
+  }
+  if (fs.readdirSync(storage.location).length === 0) {
+    attempt("remove", storage.location, () => fs.rmdirSync(storage.location), true);
+  }
+}
+
 /** Makes the last component of `at`, durably. A parent that does not exist is more likely a mistake than a wish. */
 function makeDirectory(at: string): void {
   const parent = path.dirname(at);

@@ -51,6 +51,7 @@ export interface AsyncStorage extends Described {
   close(): Soon<void>;
 }
 
+/** A medium of either kind. */
 export type Storage = SyncStorage | AsyncStorage;
 
 /** Whether `name` is one of a database's files. */

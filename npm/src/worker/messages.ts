@@ -10,6 +10,8 @@ export type Place = Exclude<Location, { kind: "file" | "bare" }>;
 export type Line = MessagePort | BroadcastChannel;
 
 export type ToWorker =
+  /** Where the engine's module is, when the page knows it better than the worker. Before everything else. */
+  | { type: "module"; url: string }
   /** Which of the browser's storages work? */
   | { type: "probe" }
   | { type: "open"; place: Place; options: EngineOptions; module?: WebAssembly.Module | undefined; lead?: Lead }

@@ -21,7 +21,8 @@ const FAREWELL_MS = 100;
 /** What a worker is made of: the page's side of it, and what differs between builds and tests. */
 export interface Scope {
   glue: Glue;
-  compile(): Promise<WebAssembly.Module>;
+  /** From where the page said, or from beside the worker. */
+  compile(url?: string): Promise<WebAssembly.Module>;
   host?: Host;
   tell(message: FromWorker): void;
   end(): void;
@@ -33,6 +34,7 @@ export class Server {
   #channel: BroadcastChannel | undefined;
   readonly #lines = new Set<Line>();
   #ending = false;
+  #moduleUrl: string | undefined;
   /** Called when the last line has ended. */
   #onLastLine = () => {};
 
@@ -42,6 +44,9 @@ export class Server {
   async on(message: ToWorker): Promise<void> {
     try {
       switch (message.type) {
+        case "module":
+          this.#moduleUrl = message.url;
+          return;
         case "probe":
           return this.scope.tell({ type: "probed", opfs: await probeOpfs(), idb: await probeIndexedDb() });
         case "open":
@@ -76,7 +81,7 @@ export class Server {
     // The storage opens while the module is compiled.
     const storage = openStorage(place, options);
     storage.catch(() => {});
-    const module = known ?? (await this.scope.compile());
+    const module = known ?? (await this.scope.compile(this.#moduleUrl));
     this.scope.glue.initSync({ module });
     const held: EngineOptions = place.kind === "http" ? { ...options, readOnly: true, create: false } : options;
     this.#holder = await Holder.open(this.scope.glue, await storage, this.scope.host, held, (fault) => this.#fault(fault));

@@ -6,7 +6,7 @@
 
 mod bindgen;
 mod optimise;
-mod sizes;
+pub(crate) mod sizes;
 mod toolchain;
 
 pub(crate) use toolchain::{TARGET, Toolchain, find as toolchain};

@@ -14,14 +14,14 @@ pub(super) const GZIP_MAX: u64 = 228_000;
 
 /// The sizes of a file in bytes, raw and compressed by gzip and brotli at their strongest.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Sizes {
+pub(crate) struct Sizes {
     raw: u64,
-    pub(super) gzip: u64,
+    pub(crate) gzip: u64,
     brotli: u64,
 }
 
 /// Measures a file.
-pub(super) fn of(file: &Path) -> Result<Sizes> {
+pub(crate) fn of(file: &Path) -> Result<Sizes> {
     parse(&output(node::node().args(["-e", SCRIPT]).arg(file))?)
 }
 
