@@ -7,12 +7,21 @@ import { copyFileSync, readdirSync, rmSync } from "node:fs";
 const here = (path) => new URL(path, import.meta.url).pathname;
 const files = (folder) => readdirSync(here(folder)).map((name) => here(`${folder}/${name}`));
 
+// PGlite has code for Node in it, which is never run here.
+const noNode = {
+  name: "no-node",
+  setup(build) {
+    build.onResolve({ filter: /^(node:.*|fs|fs\/promises|path|module)$/ }, ({ path }) => ({ path, namespace: "no-node" }));
+    build.onLoad({ filter: /.*/, namespace: "no-node" }, () => ({ contents: "module.exports = {}" }));
+  },
+};
+
 rmSync(here("build"), { recursive: true, force: true });
 const browser = { bundle: true, format: "esm", target: "es2022", minify: true, legalComments: "none", logLevel: "error" };
 await Promise.all([
   build({ ...browser, entryPoints: [here("src/page/page.ts")], outdir: here("build") }),
   build({ ...browser, entryPoints: files("src/page/stores"), outdir: here("build/stores") }),
-  build({ ...browser, entryPoints: files("src/page/workers"), outdir: here("build/workers"), external: ["node:*", "fs", "path", "module"] }),
+  build({ ...browser, entryPoints: files("src/page/workers"), outdir: here("build/workers"), plugins: [noNode] }),
   build({ entryPoints: [here("src/main.ts")], bundle: true, format: "esm", target: "node20", platform: "node", packages: "external", outdir: here("build"), logLevel: "warning" }),
 ]);
 const assets = {

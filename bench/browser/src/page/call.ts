@@ -8,7 +8,7 @@ export async function startWorker(url: string): Promise<(name: string, ...args: 
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let number = 0;
   await new Promise<void>((resolve, reject) => {
-    worker.onerror = (event) => reject(new Error(event.message));
+    worker.onerror = (event) => reject(new Error(`${url}: ${event.message}`));
     worker.onmessage = ({ data }) => {
       if (data.ready) return resolve();
       const call = waiting.get(data.number)!;
@@ -27,7 +27,7 @@ export async function startWorker(url: string): Promise<(name: string, ...args: 
 /** Serves calls, and says that it does. */
 export function serve(functions: Functions): void {
   const answer = (number: number, result: unknown) => postMessage({ number, result });
-  const fail = (number: number, error: unknown) => postMessage({ number, error: String((error as Error).message ?? error) });
+  const fail = (number: number, error: unknown) => postMessage({ number, error: String((error as Error).stack ?? error) });
   onmessage = ({ data: { number, name, args } }) => {
     try {
       const result = functions[name]!(...(args as never[]));

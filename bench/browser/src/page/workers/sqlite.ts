@@ -3,6 +3,8 @@
 import sqlite3InitModule, { type Database, type PreparedStatement } from "@sqlite.org/sqlite-wasm";
 import { serve } from "../call.js";
 
+// The other storages of OPFS would start workers of their own.
+Object.assign(globalThis, { sqlite3ApiConfig: { disable: { vfs: { opfs: true, "opfs-vfs": true, "opfs-wl": true, kvvfs: true } } } });
 const sqlite3 = await sqlite3InitModule();
 let database: Database;
 let insert: PreparedStatement;
