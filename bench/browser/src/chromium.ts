@@ -1,6 +1,6 @@
 // A headless Chromium on a profile that is kept, a server for its pages, and what its processes and files take.
 
-import { readFileSync, readdirSync, statSync, lstatSync } from "node:fs";
+import { lstatSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import path from "node:path";
 import { chromium, type BrowserContext, type CDPSession, type Page } from "playwright-core";
@@ -81,6 +81,20 @@ export class Browser {
     await page.evaluate("(() => { const until = performance.now() + 500; while (performance.now() < until); })()");
     const after = [...(await ticks())].map(([pid, now]) => [pid, now - (before.get(pid) ?? now)] as const);
     return after.sort(([, a], [, b]) => b - a)[0]![0];
+  }
+
+  /** Notes what all threads do, until the function that it returns writes that to a file. */
+  async trace(file: string): Promise<() => Promise<void>> {
+    const events: unknown[] = [];
+    this.cdp.on("Tracing.dataCollected", ({ value }) => events.push(...value));
+    const categories = ["devtools.timeline", "v8", "disabled-by-default-v8.cpu_profiler", "toplevel"];
+    await this.cdp.send("Tracing.start", { traceConfig: { includedCategories: categories }, transferMode: "ReportEvents" });
+    return async () => {
+      const complete = new Promise((resolve) => this.cdp.once("Tracing.tracingComplete", resolve));
+      await this.cdp.send("Tracing.end");
+      await complete;
+      writeFileSync(file, JSON.stringify({ traceEvents: events }));
+    };
   }
 
   close(): Promise<void> {

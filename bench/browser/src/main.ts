@@ -25,6 +25,7 @@ const HELP = `bench browser [OPTIONS]
   --before FOLDER   also another build of koru's package, the folder of its index.js, in the same turns
   --markdown FILE   also writes the tables to this file
   --json FILE       also writes every figure to this file
+  --trace FOLDER    also writes what the threads of each browser do, for the panel "Performance" of its tools: it slows them down
   --dir FOLDER      where the browsers keep their profiles, on the medium that is to be measured: target/bench-browser
 `;
 
@@ -40,7 +41,7 @@ function parseOptions() {
   const text = { type: "string" } as const;
   try {
     const { values } = parseArgs({
-      options: { rounds: text, sizes: text, large: { type: "boolean" }, only: text, peers: text, before: text, markdown: text, json: text, dir: text, help: { type: "boolean" } },
+      options: { rounds: text, sizes: text, large: { type: "boolean" }, only: text, peers: text, before: text, markdown: text, json: text, trace: text, dir: text, help: { type: "boolean" } },
     });
     if (values.help) {
       console.log(HELP);
@@ -101,12 +102,13 @@ async function phase(store: Name, size: number, phase: Phase, round: number): Pr
     const memory = phase === "open" ? await browser.memoryBytes() : 0;
     await page.evaluate(`work.begin("${store}")`);
     const run = (what: Phase) => page.evaluate(`work.run("${what}", ${size}, ${round}, ${store === "floor"})`) as Promise<Figures>;
+    const written = options.trace && (await browser.trace(path.join(options.trace, `${store}-${size}-${phase}.json`)));
     const figures = await run(phase);
+    if (written) await written();
     if (phase === "open") {
       await settle();
       figures["memory_bytes"] = (await browser.memoryBytes()) - memory;
     }
-    if (process.env["KORU_DESCRIBE"]) console.error(await page.evaluate("work.describe()"));
     await run("close");
     await browser.close();
     if (phase === "load") figures["record_bytes"] = storedBytes(profile) / size;
@@ -149,6 +151,7 @@ if (wrong) throw new Error(`the documents are not those of bench/src/documents.r
 if (!isBuilt()) throw new Error(`${folders.koru} has no package: cargo xtask bench browser builds it`);
 rmSync(options.dir, { recursive: true, force: true });
 mkdirSync(options.dir, { recursive: true });
+if (options.trace) mkdirSync(options.trace, { recursive: true });
 const where = facts(options.dir);
 const sizes = [...new Set([SMALL, ...options.sizes, ...(options.large ? [LARGE] : [])])];
 for (const size of options.sizes) {

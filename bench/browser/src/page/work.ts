@@ -18,7 +18,7 @@ const percentile = (sorted: number[], percent: number) => sorted[Math.max(0, Mat
 
 function latency(name: string, samples: number[]): Figures {
   samples.sort((a, b) => a - b);
-  return { [`${name}_ms`]: percentile(samples, 50), [`${name}_p99_ms`]: percentile(samples, 99) };
+  return { [`${name}_ms`]: percentile(samples, 50), [`${name}_p10_ms`]: percentile(samples, 10), [`${name}_p99_ms`]: percentile(samples, 99) };
 }
 
 /** Awaits call after call, at most `count` and `TIME_MS`. */
