@@ -10,7 +10,7 @@ import { KoruError, toKoruError } from "../error.js";
 import type { Connector, Description, Transport, TransportEvents } from "../transport/transport.js";
 import {
   channelOf, clientLock, leadLock, lineOf, workerLock,
-  type FromWorker, type Line, type OnChannel, type Place,
+  type FromWorker, type OnChannel, type Place,
 } from "../worker/messages.js";
 import { Broker, type StartBroker } from "./broker.js";
 import { describe } from "./describe.js";
@@ -199,7 +199,7 @@ export class Tabs implements Connector {
       if (this.#leader === leader) this.#leader = undefined;
       events.gone(reason);
     };
-    const line = this.#own?.id === leader ? this.#direct(this.#own.worker) : undefined;
+    const line = this.#own?.id === leader ? this.#own.worker.line(this.#client) : undefined;
     const transport = line
       ? await greet(line, { batch: events.batch, gone: lost }, GREETING_MS)
       : await this.#joinOther(leader, { batch: events.batch, gone: lost });
@@ -211,12 +211,6 @@ export class Tabs implements Connector {
         await transport.close();
       },
     };
-  }
-
-  #direct(worker: WorkerHost): Line {
-    const { port1, port2 } = new MessageChannel();
-    worker.tell({ type: "join", client: this.#client, port: port1 }, [port1]);
-    return port2;
   }
 
   /** Through the broker if it can, over a channel of both if it cannot. */
