@@ -95,7 +95,8 @@ export class OpfsStorage implements AsyncStorage {
   /** Calls `use` with the file's handle: at once if it is open. */
   #with<T>(name: string, use: (open: Open) => T): Soon<T> {
     const open = this.#open.get(name);
-    if (!open) return this.#openFile(name, false).then(use);
+    // Asked again: another file that was opened may have taken its place already.
+    if (!open) return this.#openFile(name, false).then(() => this.#with(name, use));
     this.#open.delete(name);
     this.#open.set(name, open);
     return use(open);
@@ -149,11 +150,15 @@ export class OpfsStorage implements AsyncStorage {
   readAt(name: string, offset: number, length: number): Soon<Uint8Array> {
     const count = Math.min(length, this.#length(name) - offset);
     if (count <= 0) return this.#scratch.subarray(0, 0);
-    return this.#with(name, ({ access }) => {
-      if (this.#scratch.length < count) this.#scratch = new Uint8Array(count);
-      const into = this.#scratch.subarray(0, count);
-      return into.subarray(0, attempt("read", name, () => access.read(into, { at: offset })));
-    });
+    // Whoever has to wait is not the next to look at what was read: it may be for several at once.
+    const into = this.#open.has(name) ? this.#room(count) : new Uint8Array(count);
+    return this.#with(name, ({ access }) => into.subarray(0, attempt("read", name, () => access.read(into, { at: offset }))));
+  }
+
+  /** Room for what is read and looked at before anything else is. */
+  #room(bytes: number): Uint8Array {
+    if (this.#scratch.length < bytes) this.#scratch = new Uint8Array(bytes);
+    return this.#scratch.subarray(0, bytes);
   }
 
   writeAt(name: string, offset: number, data: Uint8Array): Soon<void> {
