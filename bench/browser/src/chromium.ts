@@ -45,7 +45,7 @@ export class Browser {
   private constructor(readonly context: BrowserContext, readonly cdp: CDPSession, readonly origin: string) {}
 
   static async launch(profile: string, origin: string): Promise<Browser> {
-    const context = await chromium.launchPersistentContext(profile, { executablePath: EXECUTABLE, headless: true, args: ARGS });
+    const context = await chromium.launchPersistentContext(profile, { executablePath: EXECUTABLE, headless: true, args: ARGS, handleSIGTERM: false });
     return new Browser(context, await context.browser()!.newBrowserCDPSession(), origin);
   }
 
@@ -64,10 +64,10 @@ export class Browser {
     return processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
   }
 
-  /** What all pages hold in memory, in bytes: each page of memory by the share that a process has of it. */
-  async memoryBytes(): Promise<number> {
+  /** What processes hold in memory, in bytes: each page of memory by the share that a process has of it. */
+  memoryBytes(processes: number[]): number {
     let bytes = 0;
-    for (const pid of await this.renderers()) {
+    for (const pid of processes) {
       const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
       bytes += Number(/^Pss: +(\d+) kB$/m.exec(text)![1]) * 1024;
     }

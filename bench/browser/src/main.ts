@@ -98,8 +98,15 @@ async function phase(store: Name, size: number, phase: Phase, round: number): Pr
   try {
     const page = await browser.page();
     const settle = () => page.waitForTimeout(SETTLE_MS);
-    if (phase === "open") await settle();
-    const memory = phase === "open" ? await browser.memoryBytes() : 0;
+    // Of the processes that are there already only the page's own counts, and any that comes on account of the store.
+    const others = new Set<number>();
+    let memory = 0;
+    if (phase === "open") {
+      const own = await browser.processOf(page);
+      for (const pid of await browser.renderers()) if (pid !== own) others.add(pid);
+      await settle();
+      memory = browser.memoryBytes([own]);
+    }
     await page.evaluate(`work.begin("${store}")`);
     const run = (what: Phase) => page.evaluate(`work.run("${what}", ${size}, ${round}, ${store === "floor"})`) as Promise<Figures>;
     const written = options.trace && (await browser.trace(path.join(options.trace, `${store}-${size}-${phase}.json`)));
@@ -107,7 +114,7 @@ async function phase(store: Name, size: number, phase: Phase, round: number): Pr
     if (written) await written();
     if (phase === "open") {
       await settle();
-      figures["memory_bytes"] = (await browser.memoryBytes()) - memory;
+      figures["memory_bytes"] = browser.memoryBytes((await browser.renderers()).filter((pid) => !others.has(pid))) - memory;
     }
     await run("close");
     await browser.close();

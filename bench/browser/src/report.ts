@@ -76,13 +76,27 @@ export function markdown(report: Report): string {
     }
     lines.push("");
   }
-  lines.push(`Figures are medians of ${report.rounds} rounds in which the stores take turns, each phase in a browser of its own.`);
-  lines.push("**Bold** is how many times as good koru is as that store, whichever way the row counts: above 1 koru is better.", "");
+  lines.push(...notes(report.rounds), "");
   for (const [name, value] of report.facts) lines.push(`- ${name}: ${value}`);
   lines.push(`- stores: ${report.stores.filter((store) => store !== "floor" && store !== "before").map(describe).join(", ")}`);
   for (const failure of report.failures) lines.push(`- **failed**: ${failure}`);
   return lines.join("\n") + "\n";
 }
+
+const notes = (rounds: number) => [
+  `Documents of about 230 bytes of JSON, inserted in a shuffled order. Figures are medians of ${rounds} ${rounds === 1 ? "round" : "rounds"} in which the stores`,
+  "take turns, each phase in a browser of its own; latencies are of single calls, from the main thread of a page.",
+  "**Bold** is how many times as good koru is as that store, whichever way the row counts: above 1 koru is better.",
+  "",
+  "Every store is handed objects and hands out objects. koru keeps every version; Loro does too, the others keep the last one. SQLite",
+  "(`opfs-sahpool`, WAL, exclusive, `synchronous=FULL`) and PGlite (`opfs-ahp`) run in a worker that is called by messages, one for",
+  "each call, and hold JSON text; Dexie and RxDB (its Dexie storage) run in the page, on IndexedDB with `durability: \"strict\"`. Loro holds",
+  "all documents in the memory of the page, so that a get is no call at all; each of its updates is appended to a file of OPFS and",
+  "flushed, and a snapshot replaces them when it is closed. The floor is such a file alone: it makes as many bytes durable as a put of",
+  "koru does, and neither stores nor finds anything. Memory is what the page's process holds (PSS), and any that came on account of the store, less what it held before the",
+  "store was loaded; disk is what the file system has allocated; a download is all files that a page loads, each compressed by itself.",
+  "A leader's end is the longest time without an acknowledged write, seen from another tab that puts one document after the other.",
+];
 
 export function json(report: Report): unknown {
   const samples = report.sizes.flatMap((size) =>

@@ -61,6 +61,8 @@ export class OpfsStorage implements AsyncStorage {
     readonly directory: FileSystemDirectoryHandle,
     readonly lock: AccessHandle,
     files: FileEntry[],
+    /** The files that were there when it was opened: they need not be looked for again. */
+    readonly handles: Map<string, FileHandle>,
   ) {
     this.location = `opfs:${name}`;
     this.#bytes = new Map(files);
@@ -72,13 +74,15 @@ export class OpfsStorage implements AsyncStorage {
     const directory = await directoryOf(name, create);
     const lock = await openHandle(directory, "lock", true, options.waitMs ?? 0, name);
     try {
-      const files: FileEntry[] = [];
+      const handles = new Map<string, FileHandle>();
       for await (const [file, handle] of directory.entries()) {
-        if (handle.kind !== "file" || !isFileName(file)) continue;
-        files.push([file, (await (handle as FileSystemFileHandle).getFile()).size]);
+        if (handle.kind === "file" && isFileName(file)) handles.set(file, handle as FileHandle);
       }
-      if (files.length === 0 && !create) throw new KoruError("NOT_FOUND", `there is no database opfs:${name}`);
-      return new OpfsStorage(name, directory, lock, files);
+      if (handles.size === 0 && !create) throw new KoruError("NOT_FOUND", `there is no database opfs:${name}`);
+      // Each is a question to another process: all at once.
+      const lengthOf = async ([file, handle]: [string, FileHandle]): Promise<FileEntry> => [file, (await handle.getFile()).size];
+      const files = await Promise.all([...handles].map(lengthOf));
+      return new OpfsStorage(name, directory, lock, files, handles);
     } catch (error) {
       lock.close();
       throw refused("list", name, error);
@@ -110,7 +114,7 @@ export class OpfsStorage implements AsyncStorage {
 
   async #openNow(name: string, create: boolean): Promise<Open> {
     while (this.#open.size + this.#opening.size >= HANDLES_MAX && this.#open.size > 0) this.#closeOne();
-    const access = await openHandle(this.directory, name, create, FILE_WAIT_MS, this.name);
+    const access = await openHandle(this.directory, name, create, FILE_WAIT_MS, this.name, this.handles.get(name));
     if (this.#closed) {
       access.close();
       throw closed(this.location);
@@ -204,6 +208,7 @@ export class OpfsStorage implements AsyncStorage {
     this.#open.delete(name);
     open?.access.close();
     this.#bytes.delete(name);
+    this.handles.delete(name);
     try {
       await this.directory.removeEntry(name);
     } catch (error) {
@@ -250,11 +255,12 @@ async function openHandle(
   create: boolean,
   waitMs: number,
   database: string,
+  known?: FileHandle,
 ): Promise<AccessHandle> {
   const until = Date.now() + waitMs;
   for (;;) {
     try {
-      const handle = (await directory.getFileHandle(file, { create })) as FileHandle;
+      const handle = known ?? ((await directory.getFileHandle(file, { create })) as FileHandle);
       return await handle.createSyncAccessHandle();
     } catch (error) {
       const { name } = error as DOMException;

@@ -4,7 +4,7 @@ import type { Document } from "../../documents.js";
 import { startWorker } from "../call.js";
 import type { Store } from "../store.js";
 
-/** What one put writes to koru's log: the frame with the commit and the value in it. `main.ts` shows the true figure. */
+/** What one put writes to koru's log: a frame with the commit, the token of its call and the value. */
 const FRAME_BYTES = 320;
 
 let call: Awaited<ReturnType<typeof startWorker>>;
