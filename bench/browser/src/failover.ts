@@ -15,24 +15,25 @@ export async function failover(profile: string, origin: string, store: Name): Pr
   };
   try {
     let leader = await tab();
-    const gone = async (end: (page: Page) => Promise<unknown>) => {
+    const gone = async (end: (page: Page, process: number) => Promise<unknown>) => {
+      const process = await browser.processOf(leader);
       const follower = await tab();
       await follower.evaluate("work.keepPutting()");
       await follower.waitForFunction("globalThis.acknowledged > 50");
       // The figure begins here: what was slow before is not the leader's end.
       await follower.evaluate("globalThis.gapMs = 0");
-      await end(leader);
+      await end(leader, process);
       await follower.waitForTimeout(1500);
       const gap = (await follower.evaluate("globalThis.stop = true, globalThis.gapMs")) as number;
       leader = follower;
       return gap;
     };
-    const middle = async (end: (page: Page) => Promise<unknown>) => {
+    const middle = async (end: (page: Page, process: number) => Promise<unknown>) => {
       const gaps = [await gone(end), await gone(end), await gone(end)];
       return gaps.sort((a, b) => a - b)[1]!;
     };
     const closed_ms = await middle((page) => page.close());
-    const killed_ms = await middle(async (page) => process.kill(await browser.processOf(page), "SIGKILL"));
+    const killed_ms = await middle(async (_, pid) => process.kill(pid, "SIGKILL"));
     console.error(`  ${store}: closed_ms ${closed_ms.toPrecision(4)}, killed_ms ${killed_ms.toPrecision(4)}`);
     return { closed_ms, killed_ms };
   } finally {
