@@ -8,10 +8,10 @@ export type Phase = "load" | "open" | "get" | "put" | "join" | "close";
 
 /** Documents in one call of `putMany` and `getMany`. */
 const MANY = 1000;
-/** Calls before the first that counts. */
-const WARM_UP = 100;
+/** Calls before the first that counts: code is compiled better and better while it runs. */
+const WARM_UP = 500;
 /** What one kind of call may take in all, in milliseconds: slow stores make fewer calls. */
-const TIME_MS = 5000;
+const TIME_MS = 8000;
 const IN_FLIGHT = 64;
 
 const percentile = (sorted: number[], percent: number) => sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)] ?? 0;
@@ -101,14 +101,14 @@ async function inFlight(store: Store, from: number): Promise<Figures> {
       samples.push(performance.now() - before);
     }
   };
-  // The first short while only warms up.
-  for (const ms of [300, TIME_MS / 2]) {
+  // The first second only warms up.
+  for (const ms of [1000, 3000]) {
     samples.length = 0;
     until = performance.now() + ms;
     const before = performance.now();
     await Promise.all(Array.from({ length: IN_FLIGHT }, caller));
     const taken = performance.now() - before;
-    if (ms > 300) return { in_flight_per_s: (samples.length / taken) * 1000, in_flight_p99_ms: latency("x", samples)["x_p99_ms"]! };
+    if (ms > 1000) return { in_flight_per_s: (samples.length / taken) * 1000, in_flight_p99_ms: latency("x", samples)["x_p99_ms"]! };
   }
   return {};
 }
