@@ -56,7 +56,7 @@ export const CHECKS: Record<string, Check> = {
   },
   async "reads that are under way at once do not disturb each other"(storage) {
     // More files than a storage keeps open, so that some have to be opened first, and each of them asked twice.
-    const names = Array.from({ length: 12 }, (_, n) => `${String(n + 1).padStart(8, "0")}.index`);
+    const names = Array.from({ length: 40 }, (_, n) => `${String(n + 1).padStart(8, "0")}.index`);
     for (const name of names) await create(storage, name, `content of ${name}`);
     if (!storage.asynchronous) return;
     const twice = [...names, ...names];

@@ -11,8 +11,11 @@ import {
   alreadyExists, checkEnd, closed, isFileName, notFound, type AsyncStorage, type FileEntry, type Soon,
 } from "./storage.js";
 
-/** Open handles beside that of the lock. */
-const HANDLES_MAX = 7;
+/**
+ * Open handles beside that of the lock: enough for the files of a database of a gigabyte and more. One that does not find its
+ * place reads a document at random in a millisecond instead of in a hundredth of it. Some engines allow about 250.
+ */
+const HANDLES_MAX = 31;
 /** Time between two tries to open what another holder is just losing, in milliseconds. */
 const RETRY_MS = 5;
 /** How long a file's handle is waited for. Whoever has the lock is its only user, but a predecessor may be ending still. */
