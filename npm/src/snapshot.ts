@@ -5,7 +5,7 @@ import { KoruError } from "./error.js";
 import { Operation } from "./protocol/operation.js";
 import type { Value } from "./protocol/value.js";
 import {
-  readCommit, readDocument, readVersion, text, writeMoment, writeRange,
+  readCommit, readDocument, readDocumentValue, readVersion, text, writeMoment, writeRange,
   type Commit, type Document, type KeyRange, type Moment, type SnapshotHandle, type Version, type VersionId,
 } from "./protocol/words.js";
 import { pages, release, Rows, throwIfAborted, untilAborted, type AbortOptions } from "./rows.js";
@@ -46,7 +46,7 @@ export class SnapshotCollection<T = Value> {
   /** The value of a document; `undefined` if it is not there: never written, deleted or expired. */
   async get(key: string, options?: AbortOptions): Promise<T | undefined> {
     const answer = await this.#read(Operation.get, options, (writer) => writer.string(text(key, "a key")));
-    return answer.done ? undefined : (readDocument<T>(answer, key).value);
+    return answer.done ? undefined : readDocumentValue<T>(answer);
   }
 
   /** The document with its version, or `undefined`. */
@@ -56,18 +56,26 @@ export class SnapshotCollection<T = Value> {
   }
 
   /** The values of many documents, in the order of the keys; `undefined` where there is none. One call, one moment. */
-  async getMany(keys: readonly string[], options?: AbortOptions): Promise<(T | undefined)[]> {
-    return (await this.documents(keys, options)).map((document) => document?.value);
+  getMany(keys: readonly string[], options?: AbortOptions): Promise<(T | undefined)[]> {
+    return this.#many(keys, options, (answer) => readDocumentValue<T>(answer));
   }
 
   /** As `getMany`, with versions. */
-  async documents(keys: readonly string[], options?: AbortOptions): Promise<(Document<T> | undefined)[]> {
+  documents(keys: readonly string[], options?: AbortOptions): Promise<(Document<T> | undefined)[]> {
+    return this.#many(keys, options, (answer, key) => readDocument<T>(answer, key));
+  }
+
+  async #many<R>(
+    keys: readonly string[],
+    options: AbortOptions | undefined,
+    read: (answer: import("./protocol/reader.js").Reader, key: string) => R,
+  ): Promise<(R | undefined)[]> {
     const answer = await this.#read(Operation.getMany, options, (writer) => {
       writer.array(keys.length);
       for (const key of keys) writer.string(text(key, "a key"));
     });
-    // The answer is one result for each key, or one array of them.
-    return keys.map((key) => (answer.array() === 0 ? undefined : readDocument<T>(answer, key)));
+    // For each key an array: empty where there is no document.
+    return keys.map((key) => (answer.array() === 0 ? undefined : read(answer, key)));
   }
 
   /** The documents of a range in the order of their keys' UTF-8 bytes, as of one moment. */

@@ -3,24 +3,24 @@
 import * as glue from "../wasm/koru.js";
 import type { Glue } from "./engine/glue.js";
 import { compileFrom } from "./worker/compile.js";
-import type { FromWorker, ToWorker } from "./worker/messages.js";
+import type { FromWorker, OnLine, ToWorker } from "./worker/messages.js";
 import { Server } from "./worker/serve.js";
 
 /** What this needs of `DedicatedWorkerGlobalScope`. */
 interface WorkerScope {
-  postMessage(message: FromWorker): void;
+  postMessage(message: FromWorker | Uint8Array | OnLine, transfer?: Transferable[]): void;
   close(): void;
-  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  onmessage: ((event: MessageEvent<ToWorker | Uint8Array | OnLine>) => void) | null;
 }
 
 const scope = globalThis as unknown as WorkerScope;
 const server = new Server({
   glue: glue as unknown as Glue,
   compile: (url) => compileFrom(url ? new URL(url) : new URL("./koru.wasm", import.meta.url)),
-  tell: (message) => scope.postMessage(message),
+  tell: (message, transfer) => scope.postMessage(message, transfer),
   end: () => scope.close(),
 });
 
-scope.onmessage = ({ data }) => void server.on(data);
+scope.onmessage = ({ data }) => server.on(data);
 addEventListener("error", (event) => server.uncaught(event.error));
 addEventListener("unhandledrejection", (event) => server.uncaught(event.reason));

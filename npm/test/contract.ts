@@ -54,6 +54,20 @@ export const CHECKS: Record<string, Check> = {
     for (const name of names) equal(await content(storage, name), bytes(name));
     equal((await lengths(storage)).length, names.length);
   },
+  async "reads that are under way at once do not disturb each other"(storage) {
+    // More files than a storage keeps open, so that some have to be opened first, and each of them asked twice.
+    const names = Array.from({ length: 40 }, (_, n) => `${String(n + 1).padStart(8, "0")}.index`);
+    for (const name of names) await create(storage, name, `content of ${name}`);
+    if (!storage.asynchronous) return;
+    const twice = [...names, ...names];
+    const reads = twice.map((name) => {
+      const read = storage.readAt(name, 0, 100);
+      return read instanceof Promise ? read : Promise.resolve(read.slice());
+    });
+    // All have arrived before the first is looked at.
+    const found = await Promise.all(reads);
+    equal(found.map((bytes) => new TextDecoder().decode(bytes)), twice.map((name) => `content of ${name}`));
+  },
   async "list names what there is"(storage) {
     equal(await lengths(storage), []);
     await create(storage, LOG, "12345");

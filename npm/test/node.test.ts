@@ -11,6 +11,7 @@ import { decodeValue, Reader } from "../src/protocol/reader.js";
 import { compareUtf8, encodeValue } from "../src/protocol/writer.js";
 import { MemoryStorage } from "../src/storage/memory.js";
 import { NodeStorage } from "../src/storage/node.js";
+import type { TestOptions } from "../src/options.js";
 import { codeOf, show } from "./assert.js";
 import { checkContract } from "./contract.js";
 import { everything } from "./scenario.js";
@@ -82,6 +83,40 @@ test("every value comes back as it was, from one encoding only", () => {
   }
 });
 
+test("a value has the same encoding however often its shape was seen, and the same keys", () => {
+  // Keys of the same number and lengths, so that one shape takes the place of the other; and what a shape must not hide.
+  const values = [
+    { name: 1, city: "x" },
+    { city: "x", name: 1 },
+    { navn: 1, city: "x" },
+    { name: undefined, city: "x" },
+    { name: { name: { name: 1, city: [] }, city: 2 }, city: null },
+    { "é": 1, "\u{10000}": 2, "\uffff": 3 },
+    JSON.parse('{"__proto__": 1, "a": 2}') as object,
+    { ["k".repeat(49)]: 1, b: 2 },
+    Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`key${n}`, n])),
+    {},
+  ];
+  // Written one key after the other, as without any shape.
+  const plain = (value: unknown): number[] => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return [...encodeValue(value)];
+    const entries = Object.entries(value as object).filter(([, v]) => v !== undefined);
+    entries.sort(([a], [b]) => compareUtf8(a, b));
+    const head = entries.length < 16 ? [0xc0 + entries.length] : [0xf7, entries.length];
+    return head.concat(...entries.map(([key, v]) => {
+      const bytes = new TextEncoder().encode(key);
+      return [bytes.length, ...bytes, ...plain(v)];
+    }));
+  };
+  for (let round = 0; round < 3; round++) {
+    for (const value of [...values, ...values.flatMap((value) => [value, value])]) {
+      const bytes = encodeValue(value);
+      assert.deepEqual([...bytes], plain(value), show(value));
+      assert.deepEqual(encodeValue(decodeValue(bytes)), bytes);
+    }
+  }
+});
+
 test("keys sort by their UTF-8 bytes", () => {
   const keys = ["", "a", "é", "\ud7ff", "\ue000", "\uffff", "\u{10000}", "\u{10ffff}", "ab", "a\u{10000}"];
   for (const a of keys) {
@@ -132,6 +167,26 @@ test("everything works on files, and is there again", async () => {
   assert.equal((await reader.info()).chain, info.chain);
   assert.equal(await codeOf(() => reader.collection("users").put("x", 1)), "READ_ONLY");
   await again.close();
+});
+
+test("merges go on by themselves until there is nothing left to merge", async () => {
+  const options: api.NodeOptions & TestOptions = { tailBytes: 1 << 16 };
+  const db = await open("memory:", options);
+  const documents = db.collection<number>("c");
+  const until = Date.now() + 30_000;
+  const reached = async (what: string, count: number) => {
+    while ((await db.stats())[what]! < count) {
+      assert.ok(Date.now() < until, `${what} never come to ${count}`);
+      await new Promise((later) => setTimeout(later, 10));
+    }
+  };
+  // Four tables with more entries together than one step of a merge goes over.
+  for (let table = 1; table <= 4; table++) {
+    await documents.putMany(Array.from({ length: 8000 }, (_, n) => [`${n}-${table}`, n] as const));
+    await reached("checkpoints", table);
+  }
+  await reached("merges", 1);
+  await db.close();
 });
 
 test("the lock is the native one, and ends with its holder", async () => {

@@ -1,5 +1,6 @@
 // Several tabs with one database: who leads, and what happens when the leader goes or its worker is killed.
 
+import { deepEqual } from "node:assert/strict";
 import { test } from "node:test";
 import type { Page } from "./browser/browser.js";
 import type { Kit } from "./browser/page.js";
@@ -82,6 +83,40 @@ inBrowsers(["chromium", "firefox", "webkit"], (suite) => {
         });
       }));
   }
+
+  test("the broker starts with the second tab, and connects it", async () => {
+    const [first, second] = [await suite.page(), await suite.page()];
+    const open = (page: Page) =>
+      page.evaluate(async (storage) => {
+        const seen = { brokers: 0, channels: 0 };
+        const Channel = BroadcastChannel;
+        // The channel between one client and one worker: what is used where the broker does not connect them.
+        globalThis.BroadcastChannel = class extends Channel {
+          constructor(name: string) {
+            super(name);
+            if (/^koru-delta [0-9a-f-]{36} [0-9a-f-]{36}$/.test(name)) seen.channels++;
+          }
+        };
+        const broker = () => {
+          seen.brokers++;
+          return new SharedWorker("/dist/broker.js", { type: "module" });
+        };
+        Object.assign(globalThis, { seen, db: await koru.open(`${storage}:brokered`, { broker, worker: koru.startWorker }) });
+        await db.collection("c").put("key", 1);
+      }, best);
+    const seen = (page: Page) => page.evaluate(() => (globalThis as unknown as { seen: object }).seen);
+    await open(first);
+    deepEqual(await seen(first), { brokers: 0, channels: 0 }, "alone");
+    await open(second);
+    deepEqual(await seen(first), { brokers: 1, channels: 0 }, "the leader");
+    deepEqual(await seen(second), { brokers: 1, channels: 0 }, "the other tab");
+    await first.close();
+    await second.evaluate(async () => {
+      await db.collection("c").put("key", 2);
+      await db.close();
+    });
+    await second.close();
+  });
 
   test("without a broker tabs use broadcast channels", async () => {
     const [first, second] = [await suite.page(), await suite.page()];

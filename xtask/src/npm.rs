@@ -45,6 +45,15 @@ pub(crate) fn kill(count: &str) -> Result<()> {
     run(tests()?.env("KORU_KILLS", count).args(["--", "kills"]))
 }
 
+/// Holds the package against its peers in Chromium: `bench/browser` says how.
+pub(crate) fn bench(args: &[&str]) -> Result<()> {
+    build()?;
+    let folder = root().join("bench/browser");
+    node::install(&folder)?;
+    let mut command = node::node();
+    run(command.env("KORU_CHROMIUM", browsers::chromium()?).arg(folder.join("run.mjs")).args(args))
+}
+
 /// Leaves the package in `dist/`, as it would be published.
 pub(crate) fn leave_in_dist() -> Result<()> {
     build()?;

@@ -6,7 +6,7 @@ use super::{
     draft::{check_collection, check_key},
     key,
     model::{Commit, CommitChange, Document, DocumentVersion, Head, Version},
-    state::{Found, View, is_expired},
+    state::{At, Found, View, is_expired},
 };
 use crate::{
     error::{Error, ErrorCode, Result},
@@ -42,17 +42,8 @@ impl<S: AsyncStorage> Engine<S> {
         self.check_open()?;
         check_collection(collection)?;
         check_key(key)?;
-        let name = key::document(collection, key);
-        let hash = filter_hash(&name);
-        let view = self.view();
         self.documents.misses.fetch_add(1, Ordering::Relaxed);
-        let Some(found) = self.find_hashed(&view, &name, hash).await? else { return Ok(None) };
-        if !found.is_live(view.clock_ms) {
-            return Ok(None);
-        }
-        let document = self.load(&view, &name, found).await?;
-        self.keep(hash, &document, view.sequence);
-        Ok(Some(document))
+        self.look_up(&self.view(), collection, key).await
     }
 
     /// The version that a view shows of a document, from the cache if it is there.
@@ -82,16 +73,33 @@ impl<S: AsyncStorage> Engine<S> {
         cache::balance(budget, &self.documents, &self.blocks, hash);
     }
 
-    /// The document as a view shows it.
+    /// The document as a view shows it, and for a view of the present from the cache if it is there.
     pub(crate) async fn get_in(&self, view: &View, collection: &str, key: &str) -> Result<Option<Document>> {
         self.check_open()?;
+        if matches!(view.at, At::Latest) {
+            let cached = |name: &[u8]| self.cached(filter_hash(name), name, view.sequence);
+            if let Some(document) = key::with_document(collection, key, cached) {
+                return Ok((!is_expired(document.expires_at(), view.clock_ms)).then_some(document));
+            }
+        }
         check_collection(collection)?;
         check_key(key)?;
+        self.look_up(view, collection, key).await
+    }
+
+    /// The document as a view shows it, from the index; one of the present is put into the cache.
+    async fn look_up(&self, view: &View, collection: &str, key: &str) -> Result<Option<Document>> {
         let name = key::document(collection, key);
-        match self.find(view, &name).await? {
-            Some(found) if found.is_live(view.clock_ms) => Ok(Some(self.load(view, &name, found).await?)),
-            _ => Ok(None),
+        let hash = filter_hash(&name);
+        let Some(found) = self.find_hashed(view, &name, hash).await? else { return Ok(None) };
+        if !found.is_live(view.clock_ms) {
+            return Ok(None);
         }
+        let document = self.load(view, &name, found).await?;
+        if matches!(view.at, At::Latest) {
+            self.keep(hash, &document, view.sequence);
+        }
+        Ok(Some(document))
     }
 
     /// Reads the value of a version that was found.

@@ -51,7 +51,12 @@ export class Holder {
   }
 
   session(onReply: (batch: Uint8Array) => void): HeldSession {
-    const session = this.#guard(() => this.engine.session(onReply));
+    // With a reply to a write there may be maintenance to do; a timer for every call would be in the way of the next one.
+    const replied = (batch: Uint8Array) => {
+      onReply(batch);
+      this.#scheduleIfDue();
+    };
+    const session = this.#guard(() => this.engine.session(replied));
     if (!session) throw this.#fault ?? new KoruError("CLOSED", "the database was closed");
     return {
       submit: (batch) => {
@@ -66,7 +71,6 @@ export class Holder {
           }
         });
         if (refused) throw refused;
-        this.#schedule();
       },
       end: () => void this.#guard(() => (session as EngineSession).end()),
     };
@@ -93,8 +97,13 @@ export class Holder {
       .finally(() => this.onFault(this.#fault!));
   }
 
-  #schedule(): void {
+  #scheduleIfDue(): void {
     if (this.#scheduled || this.options.readOnly || this.options.maintenance !== "manual") return;
+    if (this.#guard(() => this.engine.maintenanceDue())) this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
     this.#scheduled = true;
     // A turn later: replies come first, and with relaxed durability there is something to sync after a while.
     const wait = this.options.durability === "relaxed" ? RELAXED_SYNC_MS : 0;
@@ -107,10 +116,10 @@ export class Holder {
 
   async #maintain(): Promise<void> {
     const before = this.#batches;
-    if (!this.#guard(() => this.engine.maintenanceDue())) return;
     try {
-      const more = await this.engine.maintain(1);
-      if (more || this.#batches !== before) this.#schedule();
+      const more = await this.#guard(() => this.engine.maintain(1));
+      if (more) this.#schedule();
+      else if (this.#batches !== before) this.#scheduleIfDue();
     } catch (error) {
       // A full disk or a refused write: the next write says so itself. Only a trap is ours to act on.
       if (isTrap(error)) this.fault(error);

@@ -11,6 +11,9 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Texts up to this length are read by a loop: calling the platform's decoder costs more. */
 const LOOPED_BYTES = 24;
 
+/** Keys that were read lately. Those of records repeat, and a property is found faster by a string that has been used. */
+const keys: string[] = new Array<string>(256).fill("");
+
 export class Reader {
   #view: DataView | undefined;
 
@@ -75,6 +78,15 @@ export class Reader {
     } catch {
       throw corrupt("a text is not UTF-8");
     }
+  }
+
+  /** Goes past a string, an integer or null, without making a value of it. */
+  pass(): void {
+    const tag = this.u8();
+    if (tag >= 0x80 && tag < 0xc0) this.#take(tag - 0x80);
+    else if (tag >= 0xe0 && tag < 0xf0) this.#take((tag & 7) + 1);
+    else if (tag === 0xf5) this.#take(this.varint());
+    else if (tag >= 0x80 && tag !== 0xf0) throw corrupt("a string, an integer or null was to be there");
   }
 
   /** A string value. */
@@ -178,8 +190,9 @@ export class Reader {
       for (let i = count - 1; i >= 0; i--) value = value * 256 + this.bytes[at + i]!;
       return negative ? -1 - value : value;
     }
-    let value = 0n;
-    for (let i = count - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.bytes[at + i]!);
+    let high = 0;
+    for (let i = count - 1; i >= 4; i--) high = high * 256 + this.bytes[at + i]!;
+    let value = (BigInt(high) << 32n) | BigInt(this.view.getUint32(at, true));
     if (negative) value = -1n - value;
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : value;
@@ -192,11 +205,32 @@ export class Reader {
     return array;
   }
 
+  /** The key of a map: the string that was made of these bytes before, where that is at hand. */
+  #key(): string {
+    const length = this.varint();
+    const { bytes, at } = this;
+    if (length === 0 || length > LOOPED_BYTES || length > this.end - at) return this.text(length);
+    const slot = (length + 7 * bytes[at]! + 31 * bytes[at + length - 1]!) % keys.length;
+    const known = keys[slot]!;
+    if (known.length === length) {
+      let i = 0;
+      while (i < length && known.charCodeAt(i) === bytes[at + i]) i++;
+      if (i === length) {
+        this.at += length;
+        return known;
+      }
+    }
+    const text = this.text(length);
+    // Of as many characters as bytes, so each is one.
+    if (text.length === length) keys[slot] = text;
+    return text;
+  }
+
   #map(count: number, depth: number): { [key: string]: Value } {
     if (depth >= VALUE_DEPTH_MAX) throw corrupt("it nests too deeply");
     const map: { [key: string]: Value } = {};
     for (let i = 0; i < count; i++) {
-      const key = this.text(this.varint());
+      const key = this.#key();
       const value = this.value(depth + 1);
       // An assignment to it would set the prototype.
       if (key === "__proto__") {

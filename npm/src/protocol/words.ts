@@ -194,6 +194,13 @@ export function readDocument<T>(reader: Reader, key: string): Document<T> {
   return expiresAt === null ? { key, value, version, timestamp } : { key, value, version, timestamp, expiresAt };
 }
 
+/** The value alone of a document. */
+export function readDocumentValue<T>(reader: Reader): T {
+  // Version, timestamp, expiry.
+  for (let i = 0; i < 3; i++) reader.pass();
+  return reader.value() as T;
+}
+
 /** A row of a history. */
 export function readVersion<T>(reader: Reader): Version<T> {
   const fields = reader.array();

@@ -13,6 +13,40 @@ const I64_MAX = 2n ** 63n - 1n;
 /** Strings up to this length are written by a loop: calling the platform's encoder costs more. */
 const LOOPED_CHARS = 48;
 
+/** The keys of an object as it gives them; and in the order of their bytes, each as it is written. */
+interface Shape {
+  keys: string[];
+  /** Made when a second object has these keys. */
+  entries?: { key: string; written: Uint8Array }[];
+}
+
+/** Objects with fewer keys have a shape that is remembered. */
+const SHAPE_KEYS = 32;
+/** Shapes that were written lately: those of records repeat, and need not be sorted and encoded again. */
+const shapes: (Shape | undefined)[] = new Array<undefined>(64).fill(undefined);
+
+const slotOf = (keys: string[]) => (keys.length + 7 * keys[0]!.length + 31 * keys[keys.length - 1]!.length) % shapes.length;
+
+/** Whether an object has all keys of a shape, in its order, and under each a value. */
+function isOf({ keys }: Shape, given: string[], value: Record<string, unknown>): boolean {
+  if (given.length !== keys.length) return false;
+  for (let i = 0; i < given.length; i++) {
+    const key = given[i]!;
+    if (key !== keys[i] || value[key] === undefined) return false;
+  }
+  return true;
+}
+
+function entriesOf(keys: string[]): NonNullable<Shape["entries"]> {
+  const sorted = [...keys];
+  sortKeys(sorted);
+  return sorted.map((key) => {
+    const writer = new Writer(2 * LOOPED_CHARS);
+    writer.text(key);
+    return { key, written: writer.slice() };
+  });
+}
+
 export class Writer {
   bytes: Uint8Array;
   length = 0;
@@ -256,6 +290,30 @@ export class Writer {
 
   #entries(value: Record<string, unknown>, path: (string | number)[], parents: object[]): void {
     const keys = Object.keys(value);
+    if (keys.length === 0 || keys.length >= SHAPE_KEYS) return this.#unknown(value, keys, path, parents);
+    const slot = slotOf(keys);
+    const shape = shapes[slot];
+    if (!shape || !isOf(shape, keys, value)) {
+      this.#unknown(value, keys.slice(), path, parents);
+      if (keys.every((key) => key.length <= LOOPED_CHARS)) shapes[slot] = { keys };
+      return;
+    }
+    shape.entries ??= entriesOf(shape.keys);
+    this.#count(keys.length, path);
+    this.map(keys.length);
+    for (const { key, written } of shape.entries) {
+      this.reserve(written.length);
+      const { bytes, length } = this;
+      for (let i = 0; i < written.length; i++) bytes[length + i] = written[i]!;
+      this.length = length + written.length;
+      path.push(key);
+      this.#value(value[key], path, parents);
+      path.pop();
+    }
+  }
+
+  /** Entries whose keys have to be sorted and encoded first. Takes `keys` for itself. */
+  #unknown(value: Record<string, unknown>, keys: string[], path: (string | number)[], parents: object[]): void {
     let count = 0;
     for (const key of keys) if (value[key] !== undefined) keys[count++] = key;
     keys.length = count;

@@ -11,8 +11,11 @@ import {
   alreadyExists, checkEnd, closed, isFileName, notFound, type AsyncStorage, type FileEntry, type Soon,
 } from "./storage.js";
 
-/** Open handles beside that of the lock. */
-const HANDLES_MAX = 7;
+/**
+ * Open handles beside that of the lock: enough for the files of a database of a gigabyte and more. One that does not find its
+ * place reads a document at random in a millisecond instead of in a hundredth of it. Some engines allow about 250.
+ */
+const HANDLES_MAX = 31;
 /** Time between two tries to open what another holder is just losing, in milliseconds. */
 const RETRY_MS = 5;
 /** How long a file's handle is waited for. Whoever has the lock is its only user, but a predecessor may be ending still. */
@@ -61,6 +64,8 @@ export class OpfsStorage implements AsyncStorage {
     readonly directory: FileSystemDirectoryHandle,
     readonly lock: AccessHandle,
     files: FileEntry[],
+    /** The files that were there when it was opened: they need not be looked for again. */
+    readonly handles: Map<string, FileHandle>,
   ) {
     this.location = `opfs:${name}`;
     this.#bytes = new Map(files);
@@ -72,13 +77,15 @@ export class OpfsStorage implements AsyncStorage {
     const directory = await directoryOf(name, create);
     const lock = await openHandle(directory, "lock", true, options.waitMs ?? 0, name);
     try {
-      const files: FileEntry[] = [];
+      const handles = new Map<string, FileHandle>();
       for await (const [file, handle] of directory.entries()) {
-        if (handle.kind !== "file" || !isFileName(file)) continue;
-        files.push([file, (await (handle as FileSystemFileHandle).getFile()).size]);
+        if (handle.kind === "file" && isFileName(file)) handles.set(file, handle as FileHandle);
       }
-      if (files.length === 0 && !create) throw new KoruError("NOT_FOUND", `there is no database opfs:${name}`);
-      return new OpfsStorage(name, directory, lock, files);
+      if (handles.size === 0 && !create) throw new KoruError("NOT_FOUND", `there is no database opfs:${name}`);
+      // Each is a question to another process: all at once.
+      const lengthOf = async ([file, handle]: [string, FileHandle]): Promise<FileEntry> => [file, (await handle.getFile()).size];
+      const files = await Promise.all([...handles].map(lengthOf));
+      return new OpfsStorage(name, directory, lock, files, handles);
     } catch (error) {
       lock.close();
       throw refused("list", name, error);
@@ -95,7 +102,8 @@ export class OpfsStorage implements AsyncStorage {
   /** Calls `use` with the file's handle: at once if it is open. */
   #with<T>(name: string, use: (open: Open) => T): Soon<T> {
     const open = this.#open.get(name);
-    if (!open) return this.#openFile(name, false).then(use);
+    // Asked again: another file that was opened may have taken its place already.
+    if (!open) return this.#openFile(name, false).then(() => this.#with(name, use));
     this.#open.delete(name);
     this.#open.set(name, open);
     return use(open);
@@ -109,7 +117,7 @@ export class OpfsStorage implements AsyncStorage {
 
   async #openNow(name: string, create: boolean): Promise<Open> {
     while (this.#open.size + this.#opening.size >= HANDLES_MAX && this.#open.size > 0) this.#closeOne();
-    const access = await openHandle(this.directory, name, create, FILE_WAIT_MS, this.name);
+    const access = await openHandle(this.directory, name, create, FILE_WAIT_MS, this.name, this.handles.get(name));
     if (this.#closed) {
       access.close();
       throw closed(this.location);
@@ -149,11 +157,15 @@ export class OpfsStorage implements AsyncStorage {
   readAt(name: string, offset: number, length: number): Soon<Uint8Array> {
     const count = Math.min(length, this.#length(name) - offset);
     if (count <= 0) return this.#scratch.subarray(0, 0);
-    return this.#with(name, ({ access }) => {
-      if (this.#scratch.length < count) this.#scratch = new Uint8Array(count);
-      const into = this.#scratch.subarray(0, count);
-      return into.subarray(0, attempt("read", name, () => access.read(into, { at: offset })));
-    });
+    // Whoever has to wait is not the next to look at what was read: it may be for several at once.
+    const into = this.#open.has(name) ? this.#room(count) : new Uint8Array(count);
+    return this.#with(name, ({ access }) => into.subarray(0, attempt("read", name, () => access.read(into, { at: offset }))));
+  }
+
+  /** Room for what is read and looked at before anything else is. */
+  #room(bytes: number): Uint8Array {
+    if (this.#scratch.length < bytes) this.#scratch = new Uint8Array(bytes);
+    return this.#scratch.subarray(0, bytes);
   }
 
   writeAt(name: string, offset: number, data: Uint8Array): Soon<void> {
@@ -199,6 +211,7 @@ export class OpfsStorage implements AsyncStorage {
     this.#open.delete(name);
     open?.access.close();
     this.#bytes.delete(name);
+    this.handles.delete(name);
     try {
       await this.directory.removeEntry(name);
     } catch (error) {
@@ -245,11 +258,12 @@ async function openHandle(
   create: boolean,
   waitMs: number,
   database: string,
+  known?: FileHandle,
 ): Promise<AccessHandle> {
   const until = Date.now() + waitMs;
   for (;;) {
     try {
-      const handle = (await directory.getFileHandle(file, { create })) as FileHandle;
+      const handle = known ?? ((await directory.getFileHandle(file, { create })) as FileHandle);
       return await handle.createSyncAccessHandle();
     } catch (error) {
       const { name } = error as DOMException;

@@ -41,7 +41,7 @@ export interface AsyncStorage extends Described {
   readonly asynchronous: true;
   list(): Soon<FileEntry[]>;
   create(name: string): Soon<void>;
-  /** At most `length` bytes. The array is valid until the next call only. */
+  /** At most `length` bytes. An array that is returned is valid until the next call only, one that is promised for good. */
   readAt(name: string, offset: number, length: number): Soon<Uint8Array>;
   /** `data` may be a view of the engine's memory: where the call has to wait, it copies first. */
   writeAt(name: string, offset: number, data: Uint8Array): Soon<void>;

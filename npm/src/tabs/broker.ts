@@ -1,17 +1,25 @@
 // The page's side of the broker: one shared worker for all databases of the origin, or none where there are no shared
-// workers or it cannot be started. Then lines are broadcast channels, which are slower but need nobody.
+// workers or it cannot be started. Then lines are broadcast channels, which are slower but need nobody. It is started when it
+// is first needed.
 
 import type { OnBroker } from "../worker/messages.js";
 
 export type StartBroker = () => SharedWorker;
 
 export class Broker {
+  #start: StartBroker | undefined;
   #port: MessagePort | undefined;
   /** Called with the client that the broker could not connect. */
   readonly #unknown = new Map<string, () => void>();
 
   constructor(start: StartBroker | undefined) {
-    if (!start || typeof SharedWorker === "undefined") return;
+    if (typeof SharedWorker !== "undefined") this.#start = start;
+  }
+
+  #connect(): MessagePort | undefined {
+    const start = this.#start;
+    this.#start = undefined;
+    if (!start) return this.#port;
     try {
       const worker = start();
       worker.onerror = () => this.#lost();
@@ -22,6 +30,7 @@ export class Broker {
     } catch {
       // A policy of the page forbids it.
     }
+    return this.#port;
   }
 
   #lost(): void {
@@ -32,22 +41,25 @@ export class Broker {
 
   /** Makes a worker known: clients come through the port that is returned. */
   lead(leader: string): MessagePort | undefined {
-    if (!this.#port) return undefined;
+    const broker = this.#connect();
+    if (!broker) return undefined;
     const { port1, port2 } = new MessageChannel();
-    this.#port.postMessage({ type: "lead", leader, port: port1 } satisfies OnBroker, [port1]);
+    broker.postMessage({ type: "lead", leader, port: port1 } satisfies OnBroker, [port1]);
     return port2;
   }
 
   /** A port to a worker, or `undefined` without a broker. `unknown` is called if the broker does not know that worker. */
   join(leader: string, client: string, unknown: () => void): MessagePort | undefined {
-    if (!this.#port) return undefined;
+    const broker = this.#connect();
+    if (!broker) return undefined;
     const { port1, port2 } = new MessageChannel();
     this.#unknown.set(client, unknown);
-    this.#port.postMessage({ type: "join", leader, client, port: port1 } satisfies OnBroker, [port1]);
+    broker.postMessage({ type: "join", leader, client, port: port1 } satisfies OnBroker, [port1]);
     return port2;
   }
 
   close(): void {
+    this.#start = undefined;
     this.#port?.close();
     this.#port = undefined;
   }

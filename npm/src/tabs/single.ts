@@ -38,9 +38,7 @@ export class SingleWorker implements Connector {
       this.#module = (opened as Extract<FromWorker, { type: "opened" }>).module;
       this.#begun = true;
       worker.onEnd = (reason) => events.gone(reason);
-      const { port1, port2 } = new MessageChannel();
-      worker.tell({ type: "join", port: port1 }, [port1]);
-      return await greet(port2, events, GREETING_MS);
+      return await greet(worker.line(), events, GREETING_MS);
     } catch (error) {
       worker.terminate();
       throw error;

@@ -10,7 +10,7 @@ import { KoruError, toKoruError } from "../error.js";
 import type { Connector, Description, Transport, TransportEvents } from "../transport/transport.js";
 import {
   channelOf, clientLock, leadLock, lineOf, workerLock,
-  type FromWorker, type Line, type OnChannel, type Place,
+  type FromWorker, type OnChannel, type Place,
 } from "../worker/messages.js";
 import { Broker, type StartBroker } from "./broker.js";
 import { describe } from "./describe.js";
@@ -35,6 +35,13 @@ export interface TabsOptions {
   passedOver?: string[] | undefined;
 }
 
+interface Own {
+  id: string;
+  worker: WorkerHost;
+  /** Whether the broker may know it, because it has opened the database, and whether it does. */
+  broker: "unknown" | "ready" | "known";
+}
+
 export class Tabs implements Connector {
   readonly mayVanish = true;
   readonly #client: string = crypto.randomUUID();
@@ -50,7 +57,9 @@ export class Tabs implements Connector {
   #lost: string | undefined;
 
   /** Our own worker while we lead. */
-  #own: { id: string; worker: WorkerHost } | undefined;
+  #own: Own | undefined;
+  /** Whether there is another tab. Only then is the broker started: it can be a process of its own. */
+  #accompanied = false;
   #failure: KoruError | undefined;
   /** Resolved when we do not lead any more. */
   #leading: Promise<void> = Promise.resolve();
@@ -61,7 +70,9 @@ export class Tabs implements Connector {
     this.#broker = new Broker(tabs.broker);
     this.#channel = new BroadcastChannel(this.#lead);
     this.#channel.onmessage = ({ data }: MessageEvent<OnChannel>) => {
+      if (data.type === "who" || (data.type === "leader" && data.id !== this.#own?.id)) this.#accompanied = true;
       if (data.type === "leader") this.#hearOf(data.id);
+      this.#introduce();
     };
   }
 
@@ -83,6 +94,15 @@ export class Tabs implements Connector {
     if (leader === this.#lost) return;
     this.#leader = leader;
     for (const heard of this.#heard.splice(0)) heard();
+  }
+
+  /** Makes our own worker known to the broker, when it has opened and there is somebody to ask for it. */
+  #introduce(): void {
+    const own = this.#own;
+    if (!this.#accompanied || own?.broker !== "ready") return;
+    own.broker = "known";
+    const port = this.#broker.lead(own.id);
+    if (port) own.worker.tell({ type: "broker", port }, [port]);
   }
 
   /** Waits in the queue of those who would lead. */
@@ -121,7 +141,8 @@ export class Tabs implements Connector {
     const { start, place, options } = this.tabs;
     const id = crypto.randomUUID();
     const worker = new WorkerHost(start);
-    this.#own = { id, worker };
+    const own: Own = { id, worker, broker: "unknown" };
+    this.#own = own;
     const over = new Promise<void>((resolve) => {
       worker.onEnd = () => resolve();
       this.#over.signal.addEventListener("abort", () => {
@@ -136,8 +157,8 @@ export class Tabs implements Connector {
       };
       const lead = { id, channel: this.#lead };
       const opened = (await worker.ask({ type: "open", place, options, module: known, lead })) as Extract<FromWorker, { type: "opened" }>;
-      const port = this.#broker.lead(id);
-      if (port) worker.tell({ type: "broker", port }, [port]);
+      own.broker = "ready";
+      this.#introduce();
       // The worker has told the others already; a tab does not hear its own worker on its own channel object in time.
       this.#hearOf(id);
       return [over.then(() => void (this.#own = undefined)), opened.module];
@@ -199,7 +220,7 @@ export class Tabs implements Connector {
       if (this.#leader === leader) this.#leader = undefined;
       events.gone(reason);
     };
-    const line = this.#own?.id === leader ? this.#direct(this.#own.worker) : undefined;
+    const line = this.#own?.id === leader ? this.#own.worker.line(this.#client) : undefined;
     const transport = line
       ? await greet(line, { batch: events.batch, gone: lost }, GREETING_MS)
       : await this.#joinOther(leader, { batch: events.batch, gone: lost });
@@ -211,12 +232,6 @@ export class Tabs implements Connector {
         await transport.close();
       },
     };
-  }
-
-  #direct(worker: WorkerHost): Line {
-    const { port1, port2 } = new MessageChannel();
-    worker.tell({ type: "join", client: this.#client, port: port1 }, [port1]);
-    return port2;
   }
 
   /** Through the broker if it can, over a channel of both if it cannot. */

@@ -1,7 +1,7 @@
 // The page's side of its own worker: starts it, asks it for one thing at a time, and notices its end.
 
 import { KoruError, type ErrorCode } from "../error.js";
-import type { FromWorker, ToWorker } from "../worker/messages.js";
+import { isOnLine, type FromWorker, type Line, type OnLine, type ToWorker } from "../worker/messages.js";
 
 /** Makes a worker. A bundler has to see the whole expression, so it stands in one piece at the caller's. */
 export type StartWorker = () => Worker;
@@ -10,6 +10,7 @@ export class WorkerHost {
   readonly #worker: Worker;
   #waiting: { resolve(message: FromWorker): void; reject(error: KoruError): void } | undefined;
   #over: KoruError | undefined;
+  #line: Line | undefined;
 
   /** Called once when the worker ended without having been asked to. */
   onEnd: (reason: KoruError) => void = () => {};
@@ -19,7 +20,10 @@ export class WorkerHost {
 
   constructor(start: StartWorker) {
     this.#worker = start();
-    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#hear(data);
+    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker | Uint8Array | OnLine>) => {
+      if (isOnLine(data)) this.#line?.onmessage?.({ data } as MessageEvent<Uint8Array | OnLine>);
+      else this.#hear(data);
+    };
     this.#worker.onerror = (event) => {
       // Without a message it is the script itself that could not be loaded.
       if (event.message) return;
@@ -52,6 +56,20 @@ export class WorkerHost {
       this.#waiting = { resolve, reject };
       this.#worker.postMessage(message, transfer);
     });
+  }
+
+  /** A line to it, in place of the one before. */
+  line(client?: string): Line {
+    const line: Line = {
+      postMessage: (message) => this.#worker.postMessage(message),
+      onmessage: null,
+      close: () => {
+        if (this.#line === line) this.#line = undefined;
+      },
+    };
+    this.#line = line;
+    this.#worker.postMessage({ type: "join", client } satisfies ToWorker);
+    return line;
   }
 
   /** Sends a message that is not answered. */

@@ -6,8 +6,15 @@ import type { Location } from "../location.js";
 /** A storage that a worker can open. */
 export type Place = Exclude<Location, { kind: "file" | "bare" }>;
 
-/** What carries batches to and from one client: a port, or where there is no broker a channel of its own. */
-export type Line = MessagePort | BroadcastChannel;
+/**
+ * What carries batches to and from one client: a port, where there is no broker a channel of its own, and between a worker
+ * and the page that started it what they have anyway, which is the fastest.
+ */
+export interface Line {
+  postMessage(message: Uint8Array | OnLine, transfer?: Transferable[]): void;
+  onmessage: ((event: MessageEvent<Uint8Array | OnLine>) => void) | null;
+  close(): void;
+}
 
 export type ToWorker =
   /** Where the engine's module is, when the page knows it better than the worker. Before everything else. */
@@ -15,8 +22,8 @@ export type ToWorker =
   /** Which of the browser's storages work? */
   | { type: "probe" }
   | { type: "open"; place: Place; options: EngineOptions; module?: WebAssembly.Module | undefined; lead?: Lead }
-  /** A client of the page itself. */
-  | { type: "join"; client?: string | undefined; port: MessagePort }
+  /** The page itself is a client, and the worker's own channel its line. */
+  | { type: "join"; client?: string | undefined }
   /** From here come clients of other pages. */
   | { type: "broker"; port: MessagePort }
   /** Makes a database from an archive that comes through the port. */
@@ -57,6 +64,11 @@ export type OnLine =
   | { type: "poisoned" }
   /** Without a code: this worker ends in good order, and another one takes over. */
   | { type: "gone"; code?: string; message?: string };
+
+/** Whether a message on the channel between a worker and its page belongs to the line that shares it. */
+export function isOnLine(message: Uint8Array | OnLine | ToWorker | FromWorker): message is Uint8Array | OnLine {
+  return message instanceof Uint8Array || ["welcome", "bye", "poisoned", "gone"].includes(message.type);
+}
 
 /** To and from the broker. */
 export type OnBroker =

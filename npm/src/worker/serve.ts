@@ -9,7 +9,7 @@ import { Holder, isTrap } from "../engine/holder.js";
 import { KoruError, toKoruError } from "../error.js";
 import { importArchive } from "../import.js";
 import {
-  clientLock, lineOf, workerLock,
+  clientLock, isOnLine, lineOf, workerLock,
   type FromWorker, type Lead, type Line, type OnBroker, type OnChannel, type OnLine, type Place, type ToWorker,
 } from "./messages.js";
 import { piecesFrom } from "./pieces.js";
@@ -24,7 +24,7 @@ export interface Scope {
   /** From where the page said, or from beside the worker. */
   compile(url?: string): Promise<WebAssembly.Module>;
   host?: Host;
-  tell(message: FromWorker): void;
+  tell(message: FromWorker | Uint8Array | OnLine, transfer?: Transferable[]): void;
   end(): void;
 }
 
@@ -33,6 +33,8 @@ export class Server {
   #lead: Lead | undefined;
   #channel: BroadcastChannel | undefined;
   readonly #lines = new Set<Line>();
+  /** The line of the page that started this worker. */
+  #own: Line | undefined;
   #ending = false;
   #moduleUrl: string | undefined;
   /** Called when the last line has ended. */
@@ -41,7 +43,12 @@ export class Server {
   constructor(readonly scope: Scope) {}
 
   /** Deals with a message of the page. */
-  async on(message: ToWorker): Promise<void> {
+  on(message: ToWorker | Uint8Array | OnLine): void {
+    if (isOnLine(message)) this.#own?.onmessage?.({ data: message } as MessageEvent<Uint8Array | OnLine>);
+    else void this.#do(message);
+  }
+
+  async #do(message: ToWorker): Promise<void> {
     try {
       switch (message.type) {
         case "module":
@@ -52,7 +59,12 @@ export class Server {
         case "open":
           return await this.#open(message.place, message.options, message.module, message.lead);
         case "join":
-          return this.#serve(message.port, message.client);
+          this.#own = {
+            postMessage: (answer, transfer) => this.scope.tell(answer, transfer),
+            onmessage: null,
+            close: () => {},
+          };
+          return this.#serve(this.#own, message.client);
         case "broker":
           message.port.onmessage = ({ data }: MessageEvent<OnBroker>) => {
             if (data.type === "join") this.#serve(data.port, data.client);
@@ -110,8 +122,9 @@ export class Server {
     if (!holder || this.#ending) return tell(line, { type: "gone" });
     const session = holder.session((batch) => {
       if (this.#ending) return;
-      if (line instanceof MessagePort) line.postMessage(batch, [batch.buffer]);
-      else line.postMessage(batch);
+      // A broadcast has many receivers, so nothing can be handed over.
+      if (line instanceof BroadcastChannel) line.postMessage(batch);
+      else line.postMessage(batch, [batch.buffer]);
     });
     const gone = new AbortController();
     const end = () => {

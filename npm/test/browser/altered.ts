@@ -58,14 +58,16 @@ export const COUNTING = `
     });
     return made;
   };
-  const { postMessage } = MessagePort.prototype;
-  MessagePort.prototype.postMessage = function (message, ...rest) {
-    if (message instanceof Uint8Array) {
-      counts.replies++;
-      if (undone.size > 0) counts.early++;
-    }
-    return postMessage.call(this, message, ...rest);
-  };`;
+  for (const line of [MessagePort.prototype, globalThis]) {
+    const { postMessage } = line;
+    line.postMessage = function (message, ...rest) {
+      if (message instanceof Uint8Array) {
+        counts.replies++;
+        if (undone.size > 0) counts.early++;
+      }
+      return postMessage.call(this, message, ...rest);
+    };
+  }`;
 
 /** Lets the engine's memory grow no further: `exhaust` takes all that there is. */
 export const EXHAUSTING = `

@@ -1,0 +1,5 @@
+// What the driver calls in a page.
+
+import * as work from "./work.js";
+
+Object.assign(globalThis, { work });
