@@ -22,7 +22,7 @@ export function facts(directory: string): [name: string, value: string][] {
     ["cores", String(os.cpus().length)],
     ["memory", `${Math.round(os.totalmem() / 1024)} kB`],
     ["kernel", os.release()],
-    ["file system", output("stat", "--file-system", "--format=%T", directory)],
+    ["file system", output("df", "--output=fstype", directory).split("\n").at(-1)!],
     ["browser", output(EXECUTABLE, "--version")],
     ["load before the run", readFileSync("/proc/loadavg", "utf8").split(" ")[0]!],
   ];
