@@ -16,7 +16,7 @@ mod transaction;
 mod watch;
 
 pub use archive::Export;
-pub use collection::{Collection, WriteOptions};
+pub use collection::{Batch, Collection, WriteOptions};
 pub use import::{Import, ImportChange};
 pub use iterate::{Changes, History, Log, Scan};
 pub use options::{Maintenance, Options};
