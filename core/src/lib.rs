@@ -97,7 +97,7 @@ pub use clock::Timestamp;
 pub use codec::to_value;
 #[cfg(feature = "std")]
 pub use database::{
-    Batch, Changes, Collection, Database, Export, History, Import, ImportChange, Log, Maintenance, Options, Scan,
+    Batch, Changes, Collection, Database, Export, History, Import, ImportChange, Keys, Log, Maintenance, Options, Scan,
     Snapshot, SnapshotCollection, Transaction, Watch, WatchOptions, WriteOptions,
 };
 pub use engine::{

@@ -18,7 +18,7 @@ mod watch;
 pub use archive::Export;
 pub use collection::{Batch, Collection, WriteOptions};
 pub use import::{Import, ImportChange};
-pub use iterate::{Changes, History, Log, Scan};
+pub use iterate::{Changes, History, Keys, Log, Scan};
 pub use options::{Maintenance, Options};
 pub use snapshot::{Snapshot, SnapshotCollection};
 pub use transaction::Transaction;
