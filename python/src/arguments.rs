@@ -10,7 +10,7 @@ use koru_delta::{CommitInfo, Expected, KeyRange, Order, VersionId};
 use pyo3::{
     prelude::*,
     pybacked::PyBackedStr,
-    types::{PyBool, PyDateTime, PyInt, PyString},
+    types::{PyBool, PyDateTime, PyInt, PyString, PyTuple},
 };
 use std::ops::{Bound as Limit, Deref};
 
@@ -41,6 +41,19 @@ impl FromPyObject<'_, '_> for Text {
 /// What an object is, for messages.
 pub(crate) fn kind(object: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(format!("{} of type {}", object.repr()?, object.get_type().name()?))
+}
+
+/// The items of a short sequence: `N` of them.
+pub(crate) fn items<'py, const N: usize>(object: &Bound<'py, PyAny>, what: &str) -> PyResult<[Bound<'py, PyAny>; N]> {
+    let items = match object.cast_exact::<PyTuple>() {
+        Ok(tuple) => tuple.iter().collect(),
+        Err(_) if object.is_instance_of::<PyString>() => Vec::new(),
+        Err(_) => object.extract::<Vec<_>>().unwrap_or_default(),
+    };
+    match items.try_into() {
+        Ok(items) => Ok(items),
+        Err(_) => Err(invalid(object.py(), format!("expected {what} and got {}", kind(object)?))),
+    }
 }
 
 /// A version: its id, or what has one.
@@ -138,12 +151,7 @@ pub(crate) fn cause_of(object: &Bound<'_, PyAny>) -> PyResult<koru_delta::Docume
     if let Ok(version) = object.cast::<DocumentVersion>() {
         return version.get().of(object.py());
     }
-    let wrong = || match kind(object) {
-        Ok(what) => invalid(object.py(), format!("expected a DocumentVersion and got {what}")),
-        Err(e) => e,
-    };
-    let (collection, key, version): (Bound<'_, PyAny>, Bound<'_, PyAny>, Bound<'_, PyAny>) =
-        object.extract().map_err(|_| wrong())?;
+    let [collection, key, version] = items(object, "a DocumentVersion, or collection, key and version")?;
     let (collection, key): (Text, Text) = (collection.extract()?, key.extract()?);
     let version = version.extract::<Id>()?.0;
     Ok(koru_delta::DocumentVersion { collection: collection.to_string(), key: key.to_string(), version })

@@ -1,7 +1,7 @@
 //! The documents of one collection, now: reading, writing, history.
 
 use crate::{
-    arguments::{Causes, Expiry, Id, Range, Text, Wanted, info},
+    arguments::{Causes, Expiry, Id, Range, Text, Wanted, info, items},
     decode,
     encode::Object,
     error::raise,
@@ -135,7 +135,7 @@ impl Collection {
                 Err(_) => documents.clone(),
             };
             for pair in pairs.try_iter()? {
-                let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
+                let [key, value] = items(&pair?, "a pair of key and value")?;
                 put(&key, &value)?;
             }
         }
