@@ -287,7 +287,8 @@ class Run:
         self, step: dict[str, JSON], given: dict[str, JSON], place: str, tx: koru_delta.Transaction
     ) -> tuple[JSON, JSON]:
         if step["op"] == "clock":
-            return self.do_clock(**given), None
+            self.do_clock(**given)
+            return None, None
         collection = tx.collection(given.pop("collection"))
         match step["op"]:
             case "put":
@@ -351,14 +352,14 @@ class Run:
         return {"edges": edges, "truncated": lineage.truncated}
 
     def do_watch(self, limit: int | None = None, **options: JSON) -> JSON:
-        events = []
+        events: list[JSON] = []
         with self.database.watch(**options) as watch:
             while limit is None or len(events) < limit:
                 event = watch.next(timeout=0)
                 if event is None:
                     break
                 changes = [
-                    {"collection": c.collection, "key": c.key} | ({"deleted": True} if c.deleted else {"value": d.value})
+                    {"collection": c.collection, "key": c.key} | ({"deleted": True} if d is None else {"value": d.value})
                     for c, d in zip(event.commit.changes, event.documents, strict=True)
                 ]
                 events.append({"token": event.token, "version": event.commit.version, "changes": changes})
