@@ -35,6 +35,7 @@ def _open_for_tests(
     segment_bytes: int,
     tail_bytes: int,
 ) -> Database: ...
+
 @final
 class FixedHost:
     def __new__(cls, clock_ms: int, seed: int) -> Self: ...
@@ -96,7 +97,17 @@ class Version:
 
 @final
 class Commit:
-    __match_args__: Final = ("id", "version", "sequence", "timestamp", "author", "message", "causes", "dependencies", "changes")
+    __match_args__: Final = (
+        "id",
+        "version",
+        "sequence",
+        "timestamp",
+        "author",
+        "message",
+        "causes",
+        "dependencies",
+        "changes",
+    )
     @property
     def id(self) -> str: ...
     @property
@@ -224,7 +235,27 @@ class Lineage:
 
 @final
 class Info:
-    __match_args__: Final = ("database", "actor", "created_ms", "storage", "location", "format", "durability", "read_only", "commits", "actors", "newest", "chain", "segments", "log_bytes", "tables", "index_bytes", "total_bytes", "tail_bytes", "torn_bytes")
+    __match_args__: Final = (
+        "database",
+        "actor",
+        "created_ms",
+        "storage",
+        "location",
+        "format",
+        "durability",
+        "read_only",
+        "commits",
+        "actors",
+        "newest",
+        "chain",
+        "segments",
+        "log_bytes",
+        "tables",
+        "index_bytes",
+        "total_bytes",
+        "tail_bytes",
+        "torn_bytes",
+    )
     @property
     def database(self) -> str: ...
     @property
@@ -269,7 +300,22 @@ class Info:
 
 @final
 class Stats:
-    __match_args__: Final = ("commits", "changes", "flushes", "syncs", "bytes_logged", "checkpoints", "merges", "values_read", "cache_hits", "cache_misses", "document_cache_bytes", "block_cache_bytes", "table_bytes", "memtable_bytes")
+    __match_args__: Final = (
+        "commits",
+        "changes",
+        "flushes",
+        "syncs",
+        "bytes_logged",
+        "checkpoints",
+        "merges",
+        "values_read",
+        "cache_hits",
+        "cache_misses",
+        "document_cache_bytes",
+        "block_cache_bytes",
+        "table_bytes",
+        "memtable_bytes",
+    )
     @property
     def commits(self) -> int: ...
     @property
@@ -302,7 +348,17 @@ class Stats:
 
 @final
 class VerifyReport:
-    __match_args__: Final = ("ok", "commits", "versions", "segments", "tables", "log_bytes", "chain", "problems", "more_problems")
+    __match_args__: Final = (
+        "ok",
+        "commits",
+        "versions",
+        "segments",
+        "tables",
+        "log_bytes",
+        "chain",
+        "problems",
+        "more_problems",
+    )
     @property
     def ok(self) -> bool: ...
     @property
@@ -488,9 +544,7 @@ class Collection:
         direction: Literal["causes", "effects"] = "causes",
         depth: int | None = None,
     ) -> Lineage: ...
-    def watch(
-        self, *, prefix: str | None = None, token: int | None = None, timeout: float | None = None
-    ) -> Watch: ...
+    def watch(self, *, prefix: str | None = None, token: int | None = None, timeout: float | None = None) -> Watch: ...
     def at(self, key: str, version: VersionLike) -> DocumentVersion: ...
 
 @final

@@ -81,9 +81,7 @@ async def open(
 ) -> Database:
     """Opens a database; see `koru_delta.open`. At most `threads` of its calls run at the same time."""
     executor = ThreadPoolExecutor(threads, thread_name_prefix="koru-delta")
-    call = partial(
-        _koru.open, path, read_only=read_only, create=create, durability=durability, cache_bytes=cache_bytes
-    )
+    call = partial(_koru.open, path, read_only=read_only, create=create, durability=durability, cache_bytes=cache_bytes)
     opening = executor.submit(call)
     try:
         return Database(await asyncio.shield(asyncio.wrap_future(opening)), executor)
@@ -400,9 +398,7 @@ class Collection(SnapshotCollection):
         """What a version was derived from, or what came of it."""
         return await self._call(self._inner.lineage, key, version, direction=direction, depth=depth)
 
-    def watch(
-        self, *, prefix: str | None = None, token: int | None = None, timeout: float | None = None
-    ) -> Watch:
+    def watch(self, *, prefix: str | None = None, token: int | None = None, timeout: float | None = None) -> Watch:
         """The commits that change this collection, as they come."""
         return Watch(partial(self._inner.watch, prefix=prefix, token=token), timeout)
 
@@ -493,9 +489,7 @@ class TransactionCollection(_Caller):
         """The value of a document as the transaction sees it; `default` if it is not there."""
         return await self._call(self._inner.get, key, default)
 
-    def put(
-        self, key: str, value: Any, *, expected: Expected = None, expires_at: Expiry | None = None
-    ) -> None:
+    def put(self, key: str, value: Any, *, expected: Expected = None, expires_at: Expiry | None = None) -> None:
         """Writes a document when the transaction commits. The value is taken as it is now."""
         self._inner.put(key, value, expected=expected, expires_at=expires_at)
 

@@ -165,7 +165,9 @@ class Run:
         where = f"{self.name}, step {place} ({step['op']})"
         meta = {"op", "result", "error", "says", "save", "steps"}
         arguments = {name: untag(value, self.saved) for name, value in step.items() if name not in meta}
-        expected = ("error", step["error"]) if "error" in step else ("result", shown(untag(step.get("result"), self.saved)))
+        expected = (
+            ("error", step["error"]) if "error" in step else ("result", shown(untag(step.get("result"), self.saved)))
+        )
         try:
             result, kept = perform(step, arguments, place, *given)
         except koru_delta.KoruError as error:
@@ -230,7 +232,11 @@ class Run:
     def do_close(self) -> JSON:
         if not self.database.closed:
             self.database.close()
-            names = [path for path in self.path.iterdir() if path.name == "root" or path.suffix in {".manifest", ".log", ".index"}]
+            names = [
+                path
+                for path in self.path.iterdir()
+                if path.name == "root" or path.suffix in {".manifest", ".log", ".index"}
+            ]
             self.hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in names}
         return self.hashes
 
@@ -305,7 +311,9 @@ class Run:
                 return collection.keys(**self.range(given)), None
         raise ValueError(f"there is no step {step['op']} in a transaction")
 
-    def do_history(self, collection: str, key: str, at: JSON = None, limit: int | None = None, before: JSON = None) -> JSON:
+    def do_history(
+        self, collection: str, key: str, at: JSON = None, limit: int | None = None, before: JSON = None
+    ) -> JSON:
         view = self.database if at is None else self.at(at)
         with view.collection(collection).history(key, before=before) as rows:
             return [version(row) for row in itertools.islice(rows, limit)]
@@ -359,7 +367,8 @@ class Run:
                 if event is None:
                     break
                 changes = [
-                    {"collection": c.collection, "key": c.key} | ({"deleted": True} if d is None else {"value": d.value})
+                    {"collection": c.collection, "key": c.key}
+                    | ({"deleted": True} if d is None else {"value": d.value})
                     for c, d in zip(event.commit.changes, event.documents, strict=True)
                 ]
                 events.append({"token": event.token, "version": event.commit.version, "changes": changes})
@@ -395,4 +404,3 @@ class Run:
     def do_stats(self) -> JSON:
         stats = self.database.stats()
         return {name: getattr(stats, name) for name in ["commits", "changes", "bytes_logged", "checkpoints", "merges"]}
-

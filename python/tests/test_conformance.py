@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from conformance import Difference, Run, scripts
 
 SCRIPTS = dict(scripts())

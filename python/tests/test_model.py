@@ -22,7 +22,10 @@ VALUES = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec="utf-8"), max_size=20)
     | st.binary(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=8), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=8), inner, max_size=4)
+    ),
     max_leaves=8,
 )
 CHANGES = st.lists(st.tuples(COLLECTIONS, KEYS, st.none() | st.tuples(VALUES)), max_size=5)
@@ -131,7 +134,10 @@ class Model(RuleBasedStateMachine):
     @rule(collection=COLLECTIONS, key=KEYS)
     def read_history(self, collection: str, key: str) -> None:
         came = [None if each.deleted else (each.value,) for each in self.db.collection(collection).history(key)]
-        assert same([list(each or []) for each in came[::-1]], [list(each or []) for each in self.history.get((collection, key), [])])
+        assert same(
+            [list(each or []) for each in came[::-1]],
+            [list(each or []) for each in self.history.get((collection, key), [])],
+        )
 
     @invariant()
     def the_present_is_right(self) -> None:

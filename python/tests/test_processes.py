@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import random
@@ -149,8 +150,10 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, kills: int) -> No
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGINT here")
 def test_ctrl_c_ends_a_watch(tmp_path: Path) -> None:
-    code = "import koru_delta\nwith koru_delta.open('memory:') as db:\n    print('ready', flush=True)\n    next(db.watch())\n"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    code = "import koru_delta\ndb = koru_delta.open('memory:')\nprint('ready', flush=True)\nnext(db.watch())\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
         assert child.stdout is not None
         child.stdout.readline()
         time.sleep(0.1)
@@ -165,7 +168,7 @@ def test_the_command_line_comes_along(tmp_path: Path) -> None:
         db.collection("users").put("ada", {"born": 1815})
     command = [sys.executable, "-m", "koru_delta", "--db", str(path)]
     got = subprocess.run([*command, "get", "users/ada"], capture_output=True, text=True, check=False)
-    assert (got.returncode, got.stdout.strip(), got.stderr) == (0, '{"born":1815}', "")
+    assert (got.returncode, json.loads(got.stdout), got.stderr) == (0, {"born": 1815}, "")
     missing = subprocess.run([*command, "get", "users/none"], capture_output=True, text=True, check=False)
     assert missing.returncode == 3
     assert "none" in missing.stderr

@@ -15,6 +15,7 @@ import pytest
 
 import koru_delta
 from koru_delta import Database, InvalidArgumentError, LimitExceededError
+from koru_delta._errors import CLASSES
 
 VALUES: list[Any] = [
     None,
@@ -108,7 +109,7 @@ class Account:
     [
         ({"a": [0, 1, 2, 2**63]}, "c/k: at /a/3: 9223372036854775808"),
         ({"a": [0, -(2**63) - 1]}, "at /a/1: -9223372036854775809"),
-        (10**5000, "an integer of 16610 bits"),
+        ([10**5000], "at /0: an integer of 16610 bits"),
         ({"x": {"y": math.nan}}, "at /x/y: NaN"),
         ([math.inf], "at /0: inf"),
         ([-math.inf], "at /0: -inf"),
@@ -124,7 +125,6 @@ class Account:
         ({"text": ["ok", "\ud800"]}, "at /text/1: text with a lone surrogate"),
         ({"\udfff": 1}, "lone surrogate"),
     ],
-    ids=lambda value: repr(value)[:30] if not isinstance(value, str) else "",
 )
 def test_what_is_not_a_value_is_refused_with_its_place(db: Database, value: Any, says: str) -> None:
     documents = db.collection("c")
@@ -223,14 +223,13 @@ def test_numpy_is_taken_as_numbers(db: Database) -> None:
 
 
 def test_all_exceptions_are_of_the_base_and_of_the_expected_builtin() -> None:
-    classes = koru_delta._errors.CLASSES  # type: ignore[attr-defined]
-    assert len(classes) == 16
-    for code, kind in classes.items():
+    assert len(CLASSES) == 16
+    for code, kind in CLASSES.items():
         assert kind.code == code
         error = kind("what was wrong")
         assert isinstance(error, koru_delta.KoruError)
         assert str(error) == "what was wrong"
         assert getattr(koru_delta, kind.__name__) is kind
     assert issubclass(koru_delta.NotFoundError, KeyError)
-    assert issubclass(koru_delta.InvalidArgumentError, (ValueError))
+    assert issubclass(koru_delta.InvalidArgumentError, ValueError)
     assert issubclass(koru_delta.StorageFullError, OSError)

@@ -9,6 +9,7 @@ mod npm;
 mod packages;
 mod playground;
 mod process;
+mod python;
 mod release;
 mod report;
 mod serve;
@@ -28,7 +29,8 @@ cargo xtask <command>
   demo [PATH] [--no-pause]   builds koru, imports a git repository (this one by default), walks through its
                              history, and serves the playground with it on this machine
   test [--quick | CHECK...]  runs every check that a change must pass, only the quick ones, or only those named
-  build                      leaves the stripped release binary at dist/koru, and the npm package beside it
+  build                      leaves the stripped release binary at dist/koru, and the npm package and the Python wheel
+                             beside it
   wasm                       builds the bindings for browsers and Node into npm/wasm
   bench [store] [ARGS]       compares koru with its peers on this machine
   simulate [ARGS]            runs a campaign of simulated crashes, for example --crashes 1000000 --seed 1
@@ -61,7 +63,7 @@ fn main() -> ExitCode {
         ["kills", count] if count.parse::<u16>().is_ok_and(|count| count > 0) => npm::kill(count),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check().map(|note| eprintln!("{note}")),
-        ["fmt"] => run(cargo().args(["fmt", "--all"])),
+        ["fmt"] => run(cargo().args(["fmt", "--all"])).and_then(|()| python::fmt()),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())
@@ -88,7 +90,8 @@ fn misunderstood(message: &str) -> ExitCode {
 
 fn build() -> Result<()> {
     release::leave_in_dist()?;
-    npm::leave_in_dist()
+    npm::leave_in_dist()?;
+    python::leave_in_dist()
 }
 
 fn bench(args: &[&str]) -> Result<()> {

@@ -6,7 +6,7 @@
 use crate::{
     Result, docs, npm, playground,
     process::{cargo, run as run_command, works},
-    release,
+    python, release,
     report::Report,
     tools, wasm,
 };
@@ -60,6 +60,13 @@ const CHECKS: &[Check] = &[
         slow: true,
         decisive: false,
         run: package,
+    },
+    Check {
+        name: "python",
+        what: "tests the Python wheel in an environment of its own",
+        slow: true,
+        decisive: false,
+        run: wheel,
     },
     Check { name: "playground", what: "tests the built playground in Chromium", slow: true, decisive: false, run: app },
     Check {
@@ -179,6 +186,13 @@ fn bindings(_: &Scope) -> Result<String> {
 
 fn package(_: &Scope) -> Result<String> {
     npm::test()
+}
+
+fn wheel(_: &Scope) -> Result<String> {
+    run_command(
+        cargo().args(["clippy", "--package", "koru-python", "--features", "module"]).args(["--", "-D", "warnings"]),
+    )?;
+    python::test()
 }
 
 fn app(_: &Scope) -> Result<String> {
