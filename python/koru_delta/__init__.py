@@ -1,5 +1,5 @@
-"""koru-delta: an embedded causal database. Every write is kept as a version that knows what it replaced, so that any past
-state can be read, compared and brought back.
+"""koru-delta: an embedded causal database. Every write is kept as a version that knows what it replaced, so that
+any past state can be read, compared and brought back.
 
 >>> import koru_delta
 >>> db = koru_delta.open("memory:")  # in a directory: koru_delta.open("people.koru")
@@ -32,8 +32,8 @@ Bring the past back, as a new version: nothing is rewritten.
 '3@'
 >>> db.close()
 
-Values are `None`, `bool`, `int` (64 bits, signed), `float` (finite), `str`, `bytes`, lists and dicts with keys of type `str`. Errors
-derive from `KoruError` and have a `code`. `koru_delta.aio` has the same operations for asyncio.
+Values are `None`, `bool`, `int` (64 bits, signed), `float` (finite), `str`, `bytes`, lists and dicts with keys of type
+`str`. Errors derive from `KoruError` and have a `code`. `koru_delta.aio` has the same operations for asyncio.
 """
 
 from __future__ import annotations

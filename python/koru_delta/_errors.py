@@ -81,7 +81,7 @@ class ReadOnlyError(KoruError, PermissionError):
 
 
 class ClosedError(KoruError, ValueError):
-    """The database, transaction or watch was closed before the call, or opened by the process that this one was forked from."""
+    """The database, transaction or watch was closed before the call, or this process was forked off since."""
 
     code = "CLOSED"
 

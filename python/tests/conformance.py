@@ -1,5 +1,5 @@
-"""Runs the conformance scripts of `tests/vectors` (the format is in its README): the same results and the same bytes as in
-every other language."""
+"""Runs the conformance scripts of `tests/vectors` (the format is in its README): the same results and the same bytes as
+in every other language."""
 
 from __future__ import annotations
 
