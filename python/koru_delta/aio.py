@@ -1,5 +1,5 @@
-"""The same operations for asyncio. Calls run in threads of the database, so the loop never waits for a disk; writes that
-are awaited together share one sync.
+"""The same operations for asyncio. Calls run in threads of the database, so the loop never waits for a disk; writes
+that are awaited together share one sync.
 
 >>> import asyncio
 >>> from koru_delta import aio
@@ -431,7 +431,8 @@ class Snapshot(_Caller):
 
 class Transaction:
     """A transaction, for an `async with`: all of its writes become one commit at the end, or nothing if an exception
-    leaves it, cancellation among them. It has a thread of its own, so that those who wait for their turn do not hold it up."""
+    leaves it, cancellation among them. It has a thread of its own, so that those who wait for their turn do not hold it
+    up."""
 
     __slots__ = ("_executor", "_inner")
 
