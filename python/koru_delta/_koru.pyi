@@ -6,7 +6,52 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Final, Literal, Self, final
 
-from ._types import Cause, Expected, Expiry, MomentLike, VersionLike
+import pandas
+import polars
+import pyarrow
+
+from ._types import Cause, Expected, Expiry, MomentLike, Table, VersionLike
+
+__all__ = [
+    "Archive",
+    "import_archive",
+    "Absent",
+    "_run_command_line",
+    "Collection",
+    "Database",
+    "_after_fork",
+    "Import",
+    "Changes",
+    "History",
+    "Keys",
+    "Log",
+    "Scan",
+    "Moment",
+    "open",
+    "Change",
+    "Commit",
+    "CommitChange",
+    "Document",
+    "DocumentChange",
+    "DocumentVersion",
+    "Event",
+    "Info",
+    "Lineage",
+    "LineageEdge",
+    "Stats",
+    "Tag",
+    "VerifyReport",
+    "Version",
+    "Snapshot",
+    "SnapshotCollection",
+    "FixedHost",
+    "_open_for_tests",
+    "Transaction",
+    "TransactionCollection",
+    "Watch",
+    "__version__",
+    "ABSENT",
+]
 
 __version__: Final[str]
 ABSENT: Final[Absent]
@@ -386,6 +431,9 @@ class Scan:
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *_args: object) -> None: ...
+    def to_pandas(self, key: str = "key") -> pandas.DataFrame: ...
+    def to_polars(self, key: str = "key") -> polars.DataFrame: ...
+    def to_arrow(self, key: str = "key") -> pyarrow.Table: ...
 
 @final
 class Keys:
@@ -523,8 +571,9 @@ class Collection:
     ) -> str | None: ...
     def put_many(
         self,
-        documents: Iterable[tuple[str, Any]] | Mapping[str, Any],
+        documents: Iterable[tuple[str, Any]] | Mapping[str, Any] | Table,
         *,
+        key: str | None = None,
         author: str | None = None,
         message: str | None = None,
         causes: Iterable[Cause] | None = (),

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 from ._koru import Absent, Commit, Document, DocumentVersion, Moment, Tag, Version
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+Table: TypeAlias = Union["pandas.DataFrame", "polars.DataFrame", "pyarrow.Table", "pyarrow.RecordBatchReader"]
+"""What `put_many` takes rows from."""
 
 VersionLike: TypeAlias = str | Document | Version | Commit | DocumentVersion
 """A version: its id `n@actor`, or what has one."""

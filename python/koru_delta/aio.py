@@ -43,7 +43,7 @@ from ._koru import (
     VerifyReport,
     Version,
 )
-from ._types import Cause, Expected, Expiry, MomentLike, VersionLike
+from ._types import Cause, Expected, Expiry, MomentLike, Table, VersionLike
 
 __all__ = [
     "Collection",
@@ -350,14 +350,15 @@ class Collection(SnapshotCollection):
 
     async def put_many(
         self,
-        documents: Iterable[tuple[str, Any]] | Mapping[str, Any],
+        documents: Iterable[tuple[str, Any]] | Mapping[str, Any] | Table,
         *,
+        key: str | None = None,
         author: str | None = None,
         message: str | None = None,
         causes: Iterable[Cause] = (),
     ) -> str | None:
         """Writes many documents as one commit: all of them or none."""
-        return await self._call(self._inner.put_many, documents, author=author, message=message, causes=causes)
+        return await self._call(self._inner.put_many, documents, key=key, author=author, message=message, causes=causes)
 
     async def version(self, key: str, version: VersionLike) -> Version:
         """One version of a document, with its value."""

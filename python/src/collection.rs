@@ -109,12 +109,16 @@ impl Collection {
 
     /// Writes many documents as one commit: all of them or none. Takes pairs of key and value, or a mapping. Of equal keys
     /// the last one counts. Returns the commit's version, or `None` for no documents.
-    #[pyo3(signature = (documents, *, author=None, message=None, causes=Causes::default()),
-           text_signature = "($self, documents, *, author=None, message=None, causes=())")]
+    ///
+    /// It also takes a table of pandas, polars or Arrow, of which `key` names the column with the keys and the other columns
+    /// become the fields of documents. Of a pandas frame the index are the keys if `key` is left out.
+    #[pyo3(signature = (documents, *, key=None, author=None, message=None, causes=Causes::default()),
+           text_signature = "($self, documents, *, key=None, author=None, message=None, causes=())")]
     fn put_many(
         &self,
         py: Python<'_>,
         documents: &Bound<'_, PyAny>,
+        key: Option<Text>,
         author: Option<Text>,
         message: Option<Text>,
         causes: Causes,
@@ -125,14 +129,20 @@ impl Collection {
             let key: Text = key.extract()?;
             batch.put(&key, &Object(value)).map_err(|e| raise(py, &e))
         };
-        if let Ok(dict) = documents.cast_exact::<PyDict>() {
+        if let Ok(dict) = documents.cast_exact::<PyDict>()
+            && key.is_none()
+        {
             for (key, value) in dict {
                 put(&key, &value)?;
             }
         } else {
             let pairs = match documents.cast::<PyMapping>() {
-                Ok(mapping) => mapping.items()?.into_any(),
-                Err(_) => documents.clone(),
+                Ok(mapping) if key.is_none() => mapping.items()?.into_any(),
+                _ if key.is_some() || documents.hasattr("__arrow_c_stream__")? => {
+                    let key = key.as_deref();
+                    py.import("koru_delta._frames")?.call_method1("pairs", (documents, key))?
+                }
+                _ => documents.clone(),
             };
             for pair in pairs.try_iter()? {
                 let [key, value] = items(&pair?, "a pair of key and value")?;

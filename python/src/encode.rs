@@ -1,10 +1,11 @@
 //! Objects of Python as values, written straight into the engine's encoding.
 //!
 //! Exactly what can be read back as the same is taken: `None`, `bool`, `int`, `float`, `str`, `bytes`, `list`, `dict`, what
-//! derives from these, tuples (read back as lists), other buffers of bytes, and scalars and arrays of numpy. Anything
+//! derives from these, tuples (read back as lists), other buffers of bytes, and scalars and arrays of numbers, of numpy and of `array`. Anything
 //! else is refused by name, with its place in the document.
 
 use pyo3::{
+    buffer::{Element, PyBuffer},
     prelude::*,
     types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple},
 };
@@ -60,6 +61,8 @@ fn derived<S: Serializer>(object: &Bound<'_, PyAny>, to: S) -> Result<S::Ok, S::
     } else if object.is_instance_of::<PyMemoryView>() {
         let bytes = object.call_method0("tobytes").map_err(failed)?;
         to.serialize_bytes(bytes.cast::<PyBytes>().map_err(failed)?.as_bytes())
+    } else if let Some(numbers) = Numbers::of(object) {
+        numbers.serialize(to)
     } else if is_of_numpy(object) {
         // Scalars become objects of Python by it, arrays lists of such.
         let plain = object.call_method0("tolist").map_err(failed)?;
@@ -134,10 +137,47 @@ fn kind(object: &Bound<'_, PyAny>) -> String {
 }
 
 fn is_of_numpy(object: &Bound<'_, PyAny>) -> bool {
+    is_of(object, "numpy")
+}
+
+/// Whether the type of an object comes from a package of this name.
+fn is_of(object: &Bound<'_, PyAny>, package: &str) -> bool {
     object
         .get_type()
         .module()
-        .is_ok_and(|module| module.to_str().is_ok_and(|name| name.split('.').next() == Some("numpy")))
+        .is_ok_and(|module| module.to_str().is_ok_and(|name| name.split('.').next() == Some(package)))
+}
+
+/// The numbers of an array of one dimension, taken from its memory without an object for each.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Numbers {
+    F64(Vec<f64>),
+    F32(Vec<f32>),
+    I64(Vec<i64>),
+    I32(Vec<i32>),
+}
+
+impl Numbers {
+    fn of(object: &Bound<'_, PyAny>) -> Option<Numbers> {
+        fn copy<T: Element>(object: &Bound<'_, PyAny>) -> Option<Vec<T>> {
+            // An array may be of another machine's byte order, which is not looked at below.
+            let foreign: &[u8] = if cfg!(target_endian = "little") { b">!" } else { b"<" };
+            let buffer = PyBuffer::<T>::get(object).ok()?;
+            let native = buffer.format().to_bytes().first().is_none_or(|order| !foreign.contains(order));
+            if !native || buffer.dimensions() != 1 {
+                return None;
+            }
+            buffer.to_vec(object.py()).ok()
+        }
+        if !object.hasattr("__array_interface__").unwrap_or_default() && !is_of(object, "array") {
+            return None;
+        }
+        (copy(object).map(Numbers::F64))
+            .or_else(|| copy(object).map(Numbers::F32))
+            .or_else(|| copy(object).map(Numbers::I64))
+            .or_else(|| copy(object).map(Numbers::I32))
+    }
 }
 
 /// What is said of an object that is no value.

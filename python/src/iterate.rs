@@ -104,7 +104,7 @@ impl<T> State<T> {
 }
 
 macro_rules! iterator {
-    ($(#[doc = $doc:literal])+ $name:ident, $row:ty, $item:ty, $make:expr) => {
+    ($(#[doc = $doc:literal])+ $name:ident, $row:ty, $item:ty, $make:expr; $($more:tt)*) => {
         $(#[doc = $doc])+
         #[pyclass(frozen, module = "koru_delta")]
         pub(crate) struct $name(pub(crate) Pages<$row>);
@@ -133,31 +133,52 @@ macro_rules! iterator {
             fn __exit__(&self, py: Python<'_>, _args: &Bound<'_, PyAny>) {
                 self.0.close(py);
             }
+
+            $($more)*
         }
     };
 }
 
 iterator! {
     /// The documents of a range in key order, read as they are asked for: an iterator of `Document`.
-    Scan, koru_delta::Row, Document, |py, row| Document::new(py, &row.key, &row.document)
+    Scan, koru_delta::Row, Document, |py, row| Document::new(py, &row.key, &row.document);
+
+    /// What is left of it as a frame of pandas: the index are the keys, the columns the fields of the documents. A document
+    /// that is no map has the field `value`; a field that a document lacks is missing. `key` names the index.
+    #[pyo3(signature = (key="key"))]
+    fn to_pandas<'py>(slf: &Bound<'py, Self>, key: &str) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("koru_delta._frames")?.call_method1("to_pandas", (slf, key))
+    }
+
+    /// The same as a frame of polars, with the keys in a column of the name `key`.
+    #[pyo3(signature = (key="key"))]
+    fn to_polars<'py>(slf: &Bound<'py, Self>, key: &str) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("koru_delta._frames")?.call_method1("to_polars", (slf, key))
+    }
+
+    /// The same as a table of Arrow, with the keys in a column of the name `key`.
+    #[pyo3(signature = (key="key"))]
+    fn to_arrow<'py>(slf: &Bound<'py, Self>, key: &str) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("koru_delta._frames")?.call_method1("to_arrow", (slf, key))
+    }
 }
 iterator! {
     /// The keys of a range in order: an iterator of `str`.
-    Keys, String, Py<PyString>, |py, key| Ok(PyString::new(py, &key).unbind())
+    Keys, String, Py<PyString>, |py, key| Ok(PyString::new(py, &key).unbind());
 }
 iterator! {
     /// The versions of a document, newest first: an iterator of `Version`.
     History, (koru_delta::Version, Option<koru_delta::Document>), Version,
-    |py, (version, document)| Version::new(py, &version, document.as_ref())
+    |py, (version, document)| Version::new(py, &version, document.as_ref());
 }
 iterator! {
     /// The commits, newest first: an iterator of `Commit`.
-    Log, koru_delta::Commit, Commit, |py, commit| Commit::new(py, &commit)
+    Log, koru_delta::Commit, Commit, |py, commit| Commit::new(py, &commit);
 }
 iterator! {
     /// The documents that differ between two moments: an iterator of `DocumentChange`.
     Changes, (koru_delta::DocumentChange, Vec<diff::Change>), DocumentChange,
-    |py, (change, changes)| DocumentChange::new(py, &change, &changes)
+    |py, (change, changes)| DocumentChange::new(py, &change, &changes);
 }
 
 impl Scan {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import collections
 import dataclasses
 import datetime
@@ -204,19 +205,29 @@ def test_what_a_source_of_put_many_raises_is_raised_and_nothing_is_written(db: D
 def test_numpy_is_taken_as_numbers(db: Database) -> None:
     numpy = pytest.importorskip("numpy")
     documents = db.collection("c")
-    given = {
-        "int": numpy.int32(-5),
-        "float": numpy.float32(0.5),
-        "double": numpy.float64(0.1),
-        "bool": numpy.bool_(True),
-        "matrix": numpy.arange(6, dtype="int16").reshape(2, 3),
-        "text": numpy.str_("x"),
-    }
-    documents.put("k", given)
-    came = documents.get("k")
-    assert came == {"int": -5, "float": 0.5, "double": 0.1, "bool": True, "matrix": [[0, 1, 2], [3, 4, 5]], "text": "x"}
-    assert type(came["bool"]) is bool
-    with pytest.raises(InvalidArgumentError, match=r"at /0/1: NaN"):
+    given: list[tuple[Any, Any]] = [
+        (numpy.int32(-5), -5),
+        (numpy.float32(0.5), 0.5),
+        (numpy.float64(0.1), 0.1),
+        (numpy.bool_(True), True),
+        (numpy.str_("x"), "x"),
+        (numpy.arange(6, dtype="int16").reshape(2, 3), [[0, 1, 2], [3, 4, 5]]),
+        (numpy.arange(3) / 2, [0.0, 0.5, 1.0]),
+        (numpy.arange(3, dtype="float32"), [0.0, 1.0, 2.0]),
+        (numpy.arange(3, dtype="int64")[::-1], [2, 1, 0]),
+        (numpy.arange(3, dtype="int32"), [0, 1, 2]),
+        (numpy.arange(3, dtype=">i8"), [0, 1, 2]),
+        (numpy.array([True, False]), [True, False]),
+        (numpy.array([]), []),
+        (array.array("d", [0.5]), [0.5]),
+        (array.array("i", [7]), [7]),
+    ]
+    for each, expected in given:
+        documents.put("k", {"in": each})
+        came = documents.get("k")["in"]
+        assert (came, type(came)) == (expected, type(expected))
+        assert repr(came) == repr(expected)
+    with pytest.raises(InvalidArgumentError, match="at /0/1: NaN"):
         documents.put("k", [numpy.array([1.0, numpy.nan])])
     with pytest.raises(InvalidArgumentError, match="at /x"):
         documents.put("k", {"x": numpy.datetime64("2020-01-01")})
