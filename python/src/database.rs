@@ -156,7 +156,7 @@ impl Database {
     }
 
     /// Reads everything and checks every checksum, hash and link. `progress` is called with the bytes of log read so far and
-    /// in all; what it raises ends the check.
+    /// in all; once it raises it is not called again, and the exception is raised when the check is at its end.
     #[pyo3(signature = (progress=None))]
     fn verify(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<VerifyReport> {
         let mut raised = None;

@@ -392,7 +392,7 @@ def test_an_import_keeps_times(db: Database) -> None:
         importer.commit(datetime.now(UTC) + timedelta(hours=1), [("c", "a", 1)])
 
 
-def test_verify_tells_its_progress_and_can_be_ended(tmp_path: Path) -> None:
+def test_verify_tells_its_progress_and_what_that_raises(tmp_path: Path) -> None:
     with koru_delta.open(tmp_path / "db.koru") as db:
         db.collection("c").put_many({str(n): "x" * 1000 for n in range(1000)})
         told: list[tuple[int, int]] = []

@@ -134,7 +134,8 @@ pub(crate) fn test() -> Result<String> {
     };
     run(inside("python").args(["-m", "mypy.stubtest", "koru_delta"]))?;
     run(inside("mypy").args(["--config-file", "../pyproject.toml", "."]))?;
-    run(inside("pyright").args(["--project", "../pyproject.toml"]).env("PYRIGHT_PYTHON_IGNORE_WARNINGS", "1"))?;
+    let python = environment.programs().join("python");
+    run(inside("pyright").args(["--project", "../pyproject.toml", "--pythonpath"]).arg(python))?;
     run(inside("pytest").arg("--quiet").env("PATH", environment.programs()))?;
     Ok(note)
 }
