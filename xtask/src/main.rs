@@ -33,6 +33,7 @@ cargo xtask <command>
                              beside it
   wasm                       builds the bindings for browsers and Node into npm/wasm
   bench [store] [ARGS]       compares koru with its peers on this machine
+  bench python [ARGS]        the same for the Python package
   simulate [ARGS]            runs a campaign of simulated crashes, for example --crashes 1000000 --seed 1
   kills [COUNT]              kills browsers and Node in mid-write, 30 times for each storage, and looks for what is lost
   docs [--check]             writes docs/reference from the code, or checks that it is up to date
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         ["build"] => build(),
         ["wasm"] => wasm::build().map(drop),
         ["bench"] => bench(&["store"]),
+        ["bench", "python", rest @ ..] => python::bench(rest),
         ["bench", rest @ ..] => bench(rest),
         ["simulate", rest @ ..] => simulate(rest),
         ["kills"] => npm::kill("30"),

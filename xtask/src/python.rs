@@ -16,6 +16,8 @@ use std::{
 
 /// The oldest one that the wheel is for.
 const MINOR_MIN: u32 = 11;
+/// From the package's folder.
+const EXAMPLES: &str = "../docs/examples/python";
 /// The largest wheel: it is downloaded.
 const BYTES_MAX: u64 = 4_000_000;
 
@@ -118,8 +120,8 @@ fn size(wheel: &Path) -> Result<String> {
 /// Builds the wheel, installs it, checks its types and runs every test of it.
 pub(crate) fn test() -> Result<String> {
     let environment = Environment::make()?;
-    run(environment.program("ruff").args(["check", "--quiet", "."]))?;
-    run(environment.program("ruff").args(["format", "--quiet", "--check", "."]))?;
+    run(environment.program("ruff").args(["check", "--quiet", ".", EXAMPLES]))?;
+    run(environment.program("ruff").args(["format", "--quiet", "--check", ".", EXAMPLES]))?;
     let wheel = wheel(&environment)?;
     let note = size(&wheel)?;
     run(environment.program("twine").args(["check", "--strict"]).arg(&wheel))?;
@@ -155,13 +157,25 @@ pub(crate) fn leave_in_dist() -> Result<()> {
     Ok(())
 }
 
-/// Formats the package, where the tool for it is there already.
+/// Compares the wheel with its peers.
+pub(crate) fn bench(args: &[&str]) -> Result<()> {
+    let environment = Environment::make()?;
+    let wheel = wheel(&environment)?;
+    run(environment.pip().args(["install", "--force-reinstall", "--no-deps"]).arg(&wheel))?;
+    run(environment.pip().args(["install", "--require-hashes", "-r", "bench/requirements.txt"]))?;
+    let mut command = environment.program("python");
+    run(command.current_dir(root().join("target/python")).arg(folder().join("bench/bench.py")).args(args))?;
+    println!("{}", size(&wheel)?);
+    Ok(())
+}
+
+/// Formats the package and its examples, where the tool for it is there already.
 pub(crate) fn fmt() -> Result<()> {
     let environment = Environment::place();
     if !environment.programs().join("ruff").exists() {
         return Ok(());
     }
-    run(environment.program("ruff").args(["format", "--quiet", "."]))
+    run(environment.program("ruff").args(["format", "--quiet", ".", EXAMPLES]))
 }
 
 #[cfg(test)]
