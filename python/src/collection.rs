@@ -3,8 +3,8 @@
 use crate::{
     arguments::{Causes, Expiry, Id, Range, Text, Wanted, info, items},
     decode,
-    encode::Object,
-    error::raise,
+    encode::{Entries, Object},
+    error::{invalid, raise},
     handle::{Owned, Shared, call},
     iterate::{Changes, History, Keys, Scan},
     moment::At,
@@ -132,7 +132,8 @@ impl Collection {
         if let Ok(dict) = documents.cast_exact::<PyDict>()
             && key.is_none()
         {
-            for (key, value) in dict {
+            for entry in Entries::of(dict) {
+                let (key, value) = entry.map_err(|e| invalid(py, e))?;
                 put(&key, &value)?;
             }
         } else {

@@ -7,7 +7,10 @@
 use pyo3::{
     buffer::{Element, PyBuffer},
     prelude::*,
-    types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple},
+    types::{
+        PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple,
+        dict::BoundDictIterator,
+    },
 };
 use serde::{
     Serialize, Serializer,
@@ -93,7 +96,8 @@ fn integer<S: Serializer>(int: &Bound<'_, PyInt>, to: S) -> Result<S::Ok, S::Err
 
 fn map<S: Serializer>(dict: &Bound<'_, PyDict>, to: S) -> Result<S::Ok, S::Error> {
     let mut map = to.serialize_map(Some(dict.len()))?;
-    for (key, value) in dict {
+    for entry in Entries::of(dict) {
+        let (key, value) = entry.map_err(S::Error::custom)?;
         let Ok(key) = key.cast::<PyString>() else {
             let kind = kind(&key);
             return Err(S::Error::custom(format_args!(
@@ -103,6 +107,33 @@ fn map<S: Serializer>(dict: &Bound<'_, PyDict>, to: S) -> Result<S::Ok, S::Error
         map.serialize_entry(key.to_str().map_err(|_| lone_surrogate())?, &Object(&value))?;
     }
     map.end()
+}
+
+/// The entries of a dict that code of Python may change while they are gone over, as `tolist` of an object does or another
+/// thread meanwhile: that is an error, and no panic.
+pub(crate) struct Entries<'py> {
+    dict: Bound<'py, PyDict>,
+    entries: std::iter::Take<BoundDictIterator<'py>>,
+    length: usize,
+}
+
+impl<'py> Entries<'py> {
+    pub(crate) fn of(dict: &Bound<'py, PyDict>) -> Entries<'py> {
+        let length = dict.len();
+        // One that had as many entries as there were is not asked again, whatever they are now.
+        Entries { dict: dict.clone(), entries: dict.iter().take(length), length }
+    }
+}
+
+impl<'py> Iterator for Entries<'py> {
+    type Item = Result<(Bound<'py, PyAny>, Bound<'py, PyAny>), &'static str>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.dict.len() != self.length {
+            return Some(Err("the dict was changed while it was read"));
+        }
+        self.entries.next().map(Ok)
+    }
 }
 
 fn to_sequence<'py, S: Serializer>(

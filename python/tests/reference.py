@@ -101,7 +101,12 @@ def members(kind: type, without: frozenset[str] = frozenset()) -> list[str]:
 
 
 def public(kind: type) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in vars(kind).items() if not name.startswith("_")]
+    """What is public of a class: its fields in the order of their meaning, then its calls."""
+    found = [(name, value) for name, value in vars(kind).items() if not name.startswith("_")]
+    order = list(getattr(kind, "__match_args__", ()))
+    fields = [each for each in found if inspect.isgetsetdescriptor(each[1])]
+    fields.sort(key=lambda each: (order.index(each[0]) if each[0] in order else len(order), each[0]))
+    return fields + [each for each in found if not inspect.isgetsetdescriptor(each[1])]
 
 
 def call(name: str, value: Any) -> str:

@@ -17,8 +17,10 @@ import koru_delta
 
 ROOT = Path(__file__).resolve().parents[2]
 NPM = ROOT / "npm" / "dist" / "node.js"
-NODE = os.environ.get("KORU_NODE") or shutil.which("node")
-REDIS = os.environ.get("KORU_REDIS") or shutil.which("redis-server")
+# The suite runs with nothing but its environment on the PATH; other programs are found where they were before.
+PATH = os.environ.get("KORU_PATH") or os.environ["PATH"]
+NODE = shutil.which("node", path=PATH)
+REDIS = shutil.which("redis-server", path=PATH)
 
 
 @pytest.mark.skipif(REDIS is None, reason="there is no redis-server")
@@ -107,7 +109,8 @@ def test_node_reads_what_python_wrote_and_the_reverse(tmp_path: Path) -> None:
         commits, chain = db.info().commits, db.verify().chain
         rows = [[row.key, row.version] for row in c.scan()]
     command = [str(NODE), "--input-type=module", "-e", SCRIPT % json.dumps(NPM.as_uri()), str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PATH": PATH}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert (said["commits"], said["chain"]) == (commits, chain)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import array
 import collections
+import contextlib
 import dataclasses
 import datetime
 import decimal
 import enum
 import math
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -231,6 +233,39 @@ def test_numpy_is_taken_as_numbers(db: Database) -> None:
         documents.put("k", [numpy.array([1.0, numpy.nan])])
     with pytest.raises(InvalidArgumentError, match="at /x"):
         documents.put("k", {"x": numpy.datetime64("2020-01-01")})
+
+
+class Meddler:
+    """It changes the dict that it is in while it is read."""
+
+    __module__ = "numpy.meddler"
+
+    def __init__(self, into: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> None:
+        self.into, self.change = into, change
+
+    def tolist(self) -> int:
+        self.change(self.into)
+        return 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda into: into.clear(),
+        lambda into: into.update(new=1),
+        lambda into: (into.pop("c"), into.update(d=1)),
+        lambda into: (into.pop("a"), into.update({"a": 1})),
+    ],
+)
+def test_a_dict_that_changes_while_it_is_read_is_no_crash(
+    db: Database, change: Callable[[dict[str, Any]], object]
+) -> None:
+    for call in (lambda given: db.collection("c").put("k", given), db.collection("c").put_many):
+        given: dict[str, Any] = {"a": 1, "b": 2, "c": 3}
+        given["b"] = Meddler(given, change)
+        with contextlib.suppress(InvalidArgumentError):
+            call(given)
+    assert db.verify().ok
 
 
 def test_all_exceptions_are_of_the_base_and_of_the_expected_builtin() -> None:
