@@ -583,8 +583,23 @@ class Collection:
     def diff(self, key: str, before: VersionLike, after: VersionLike) -> list[Change]: ...
     def diff_moments(self, before: MomentLike, after: MomentLike = None) -> Changes: ...
     def as_of(self, moment: MomentLike) -> SnapshotCollection: ...
-    def restore(self, key: str, moment: MomentLike) -> str | None: ...
-    def restore_all(self, moment: MomentLike) -> str | None: ...
+    def restore(
+        self,
+        key: str,
+        moment: MomentLike,
+        *,
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] | None = (),
+    ) -> str | None: ...
+    def restore_all(
+        self,
+        moment: MomentLike,
+        *,
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] | None = (),
+    ) -> str | None: ...
     def lineage(
         self,
         key: str,
@@ -672,10 +687,32 @@ class Database:
         token: int | None = None,
         timeout: float | None = None,
     ) -> Watch: ...
-    def tag(self, name: str, moment: MomentLike = None) -> Tag: ...
-    def untag(self, name: str) -> None: ...
+    def tag(
+        self,
+        name: str,
+        moment: MomentLike = None,
+        *,
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] | None = (),
+    ) -> Tag: ...
+    def untag(
+        self,
+        name: str,
+        *,
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] | None = (),
+    ) -> None: ...
     def tags(self) -> list[Tag]: ...
-    def restore(self, moment: MomentLike) -> str | None: ...
+    def restore(
+        self,
+        moment: MomentLike,
+        *,
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] | None = (),
+    ) -> str | None: ...
     def lineage(
         self,
         of: Cause,

@@ -380,13 +380,28 @@ class Collection(SnapshotCollection):
         """This collection as of a moment."""
         return SnapshotCollection(self._executor, await self._call(self._inner.as_of, moment))
 
-    async def restore(self, key: str, moment: MomentLike) -> str | None:
+    async def restore(
+        self,
+        key: str,
+        moment: MomentLike,
+        *,
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] = (),
+    ) -> str | None:
         """Makes a document what it was at a moment, by a new version."""
-        return await self._call(self._inner.restore, key, moment)
+        return await self._call(self._inner.restore, key, moment, author=author, message=message, causes=causes)
 
-    async def restore_all(self, moment: MomentLike) -> str | None:
+    async def restore_all(
+        self,
+        moment: MomentLike,
+        *,
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] = (),
+    ) -> str | None:
         """The same for the whole collection, by one commit."""
-        return await self._call(self._inner.restore_all, moment)
+        return await self._call(self._inner.restore_all, moment, author=author, message=message, causes=causes)
 
     async def lineage(
         self,
@@ -577,21 +592,43 @@ class Database(_Caller):
         """The commits as they come, from now on or behind `token`; it ends when nothing came for `timeout` seconds."""
         return Watch(partial(self._inner.watch, collection=collection, prefix=prefix, token=token), timeout)
 
-    async def tag(self, name: str, moment: MomentLike = None) -> Tag:
+    async def tag(
+        self,
+        name: str,
+        moment: MomentLike = None,
+        *,
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] = (),
+    ) -> Tag:
         """Gives the present, or a moment, a name."""
-        return await self._call(self._inner.tag, name, moment)
+        return await self._call(self._inner.tag, name, moment, author=author, message=message, causes=causes)
 
-    async def untag(self, name: str) -> None:
+    async def untag(
+        self,
+        name: str,
+        *,
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] = (),
+    ) -> None:
         """Takes a tag away; what it covered stays."""
-        await self._call(self._inner.untag, name)
+        await self._call(self._inner.untag, name, author=author, message=message, causes=causes)
 
     async def tags(self) -> list[Tag]:
         """All tags, by name."""
         return await self._call(self._inner.tags)
 
-    async def restore(self, moment: MomentLike) -> str | None:
+    async def restore(
+        self,
+        moment: MomentLike,
+        *,
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] = (),
+    ) -> str | None:
         """Makes everything what it was at a moment, by one commit."""
-        return await self._call(self._inner.restore, moment)
+        return await self._call(self._inner.restore, moment, author=author, message=message, causes=causes)
 
     async def lineage(
         self, of: Cause, *, direction: Literal["causes", "effects"] = "causes", depth: int | None = None

@@ -273,14 +273,35 @@ impl Collection {
     }
 
     /// Makes a document what it was at a moment, by a new version. Returns it, or `None` if nothing differs.
-    fn restore(&self, py: Python<'_>, key: Text, moment: At) -> PyResult<Option<String>> {
-        let version = call(py, || self.collection.get()?.restore(&key, moment.0))?;
+    #[pyo3(signature = (key, moment, *, author=None, message=None, causes=Causes::default()),
+           text_signature = "($self, key, moment, *, author=None, message=None, causes=())")]
+    fn restore(
+        &self,
+        py: Python<'_>,
+        key: Text,
+        moment: At,
+        author: Option<Text>,
+        message: Option<Text>,
+        causes: Causes,
+    ) -> PyResult<Option<String>> {
+        let info = info(author, message, causes);
+        let version = call(py, || self.collection.get()?.restore_with(&key, moment.0, info))?;
         Ok(version.map(|version| version.to_string()))
     }
 
     /// The same for the whole collection, by one commit.
-    fn restore_all(&self, py: Python<'_>, moment: At) -> PyResult<Option<String>> {
-        let version = call(py, || self.collection.get()?.restore_all(moment.0))?;
+    #[pyo3(signature = (moment, *, author=None, message=None, causes=Causes::default()),
+           text_signature = "($self, moment, *, author=None, message=None, causes=())")]
+    fn restore_all(
+        &self,
+        py: Python<'_>,
+        moment: At,
+        author: Option<Text>,
+        message: Option<Text>,
+        causes: Causes,
+    ) -> PyResult<Option<String>> {
+        let info = info(author, message, causes);
+        let version = call(py, || self.collection.get()?.restore_all_with(moment.0, info))?;
         Ok(version.map(|version| version.to_string()))
     }
 

@@ -107,15 +107,35 @@ impl Database {
     }
 
     /// Gives the present, or a moment, a name. The tag shows the same for ever. `AlreadyExistsError` if it exists.
-    #[pyo3(signature = (name, moment=At(koru_delta::Moment::Now)), text_signature = "($self, name, moment=None)")]
-    fn tag(&self, py: Python<'_>, name: Text, moment: At) -> PyResult<Tag> {
-        let tag = call(py, || self.handle.get()?.tag(&name, moment.0))?;
+    #[pyo3(signature = (name, moment=At(koru_delta::Moment::Now), *, author=None, message=None, causes=Causes::default()),
+           text_signature = "($self, name, moment=None, *, author=None, message=None, causes=())")]
+    fn tag(
+        &self,
+        py: Python<'_>,
+        name: Text,
+        moment: At,
+        author: Option<Text>,
+        message: Option<Text>,
+        causes: Causes,
+    ) -> PyResult<Tag> {
+        let info = info(author, message, causes);
+        let tag = call(py, || self.handle.get()?.tag_with(&name, moment.0, info))?;
         Tag::new(py, &tag)
     }
 
     /// Takes a tag away; what it covered stays. `NotFoundError` if there is none.
-    fn untag(&self, py: Python<'_>, name: Text) -> PyResult<()> {
-        call(py, || self.handle.get()?.untag(&name))
+    #[pyo3(signature = (name, *, author=None, message=None, causes=Causes::default()),
+           text_signature = "($self, name, *, author=None, message=None, causes=())")]
+    fn untag(
+        &self,
+        py: Python<'_>,
+        name: Text,
+        author: Option<Text>,
+        message: Option<Text>,
+        causes: Causes,
+    ) -> PyResult<()> {
+        let info = info(author, message, causes);
+        call(py, || self.handle.get()?.untag_with(&name, info))
     }
 
     /// All tags, by name.
@@ -125,8 +145,18 @@ impl Database {
     }
 
     /// Makes everything what it was at a moment, by one commit. Returns it, or `None` if nothing differs.
-    fn restore(&self, py: Python<'_>, moment: At) -> PyResult<Option<String>> {
-        let version = call(py, || self.handle.get()?.restore(moment.0))?;
+    #[pyo3(signature = (moment, *, author=None, message=None, causes=Causes::default()),
+           text_signature = "($self, moment, *, author=None, message=None, causes=())")]
+    fn restore(
+        &self,
+        py: Python<'_>,
+        moment: At,
+        author: Option<Text>,
+        message: Option<Text>,
+        causes: Causes,
+    ) -> PyResult<Option<String>> {
+        let info = info(author, message, causes);
+        let version = call(py, || self.handle.get()?.restore_with(moment.0, info))?;
         Ok(version.map(|version| version.to_string()))
     }
 

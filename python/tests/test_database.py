@@ -296,6 +296,23 @@ def test_tags_and_restoring(db: Database) -> None:
         db.untag("before")
 
 
+def test_who_tags_and_restores_can_be_told(db: Database) -> None:
+    documents = db.collection("c")
+    first = documents.put("k", 1)
+    fact = documents.at("k", first)
+    info: dict[str, Any] = {"author": "ada", "message": "why", "causes": [fact]}
+    documents.put("k", 2)
+    db.tag("t", first, **info)
+    documents.restore("k", first, **info)
+    documents.put("k", 3)
+    documents.restore_all(first, **info)
+    documents.put("k", 4)
+    db.restore(first, **info)
+    db.untag("t", **info)
+    said = [(commit.message, commit.causes) for commit in db.log() if commit.author == "ada"]
+    assert said == [("why", (fact,))] * 5
+
+
 def test_lineage_follows_causes_both_ways(db: Database) -> None:
     facts, answers = db.collection("facts"), db.collection("answers")
     fact = facts.at("sky", facts.put("sky", "blue"))

@@ -258,8 +258,21 @@ impl Collection {
     /// # Errors
     /// `NOT_FOUND` for a commit or tag that does not exist, and those of [`Collection::put`].
     pub fn restore(&self, key: &str, moment: impl Into<Moment>) -> Result<Option<VersionId>> {
+        self.restore_with(key, moment, CommitInfo::default())
+    }
+
+    /// As [`Collection::restore`], with an author, a message or causes.
+    ///
+    /// # Errors
+    /// As [`Collection::restore`].
+    pub fn restore_with(
+        &self,
+        key: &str,
+        moment: impl Into<Moment>,
+        info: CommitInfo,
+    ) -> Result<Option<VersionId>> {
         check_own_collection(&self.name)?;
-        self.database.restore_scope(Scope::Document(&self.name, key), &moment.into())
+        self.database.restore_scope(Scope::Document(&self.name, key), &moment.into(), info)
     }
 
     /// Makes the whole collection what it was at a moment, by one commit. Returns it, or `None` if nothing differs.
@@ -267,8 +280,16 @@ impl Collection {
     /// # Errors
     /// `NOT_FOUND` for a commit or tag that does not exist, `LIMIT_EXCEEDED` if more differs than fits into one commit.
     pub fn restore_all(&self, moment: impl Into<Moment>) -> Result<Option<VersionId>> {
+        self.restore_all_with(moment, CommitInfo::default())
+    }
+
+    /// As [`Collection::restore_all`], with an author, a message or causes.
+    ///
+    /// # Errors
+    /// As [`Collection::restore_all`].
+    pub fn restore_all_with(&self, moment: impl Into<Moment>, info: CommitInfo) -> Result<Option<VersionId>> {
         check_own_collection(&self.name)?;
-        self.database.restore_scope(Scope::Collection(&self.name), &moment.into())
+        self.database.restore_scope(Scope::Collection(&self.name), &moment.into(), info)
     }
 
     /// A feed of the commits that change documents of this collection.
