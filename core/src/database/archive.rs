@@ -72,24 +72,15 @@ impl Database {
             let message = format!("there is a database at {} already: import into another place", path.display());
             return Err(Error::new(ErrorCode::AlreadyExists, message));
         }
-        let imported = unpack(&storage, archive, &mut progress);
-        let checked = imported.and_then(|()| {
-            storage.close()?;
-            super::Options::new().read_only(true).open(path)?.close()
-        });
-        if checked.is_err() {
-            // A storage that was closed for the check is opened again to be emptied.
-            let again = FileStorage::open(path, Mode::ReadWrite { create: false });
-            let storage = if storage.list().is_ok() { Ok(storage) } else { again };
-            if let Ok(storage) = storage {
-                for info in storage.list().unwrap_or_default() {
-                    // What made the import fail is what is told.
-                    let _ = storage.remove(info.name);
-                }
-                let _ = storage.close();
+        let imported = unpack(&storage, archive, &mut progress)
+            .and_then(|()| super::Options::new().read_only(true).open(path)?.close());
+        if imported.is_err() {
+            for info in storage.list().unwrap_or_default() {
+                // What made the import fail is what is told.
+                let _ = storage.remove(info.name);
             }
         }
-        checked
+        imported.and(storage.close())
     }
 }
 
@@ -107,7 +98,7 @@ impl Export {
         ready(self.database.0.engine.export_read(&self.export, name, offset, length))
     }
 
-    /// Writes all files as one archive and returns its bytes. `progress` is told the bytes of files written so far.
+    /// Writes all files as one archive. `progress` is told the bytes of files written so far.
     ///
     /// # Errors
     /// `IO` if it cannot be written or read, `CORRUPT`, `CLOSED`.

@@ -8,9 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Entries of index tables that one step of a merge goes over.
-const STEP_ENTRIES: usize = 16_384;
-
 /// Tells the thread to look for work.
 #[derive(Debug, Default)]
 struct Signal {
@@ -122,7 +119,7 @@ impl Inner {
             self.checkpoint_in_turn()?;
         }
         for _ in 0..steps {
-            if !ready(self.engine.merge_step(STEP_ENTRIES))? {
+            if !ready(self.engine.merge_step())? {
                 return Ok(false);
             }
         }

@@ -33,6 +33,9 @@ const CLOSE_TAIL_PART: u64 = 16;
 /// Entries of a memtable that are copied out at once while it becomes a table.
 const BATCH: usize = 1024;
 
+/// Entries that one step of a merge goes over, on every platform: the bytes of files follow from it.
+const STEP_ENTRIES: usize = 16_384;
+
 /// What the log said when the memtable was frozen.
 #[derive(Clone, Debug)]
 pub(crate) struct Frozen {
@@ -211,9 +214,8 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(())
     }
 
-    /// Takes one step of a merge, of at most `entries` entries, beginning one if it is due. Returns whether there is more
-    /// to do.
-    pub(crate) async fn merge_step(&self, entries: usize) -> Result<bool> {
+    /// Takes one step of a merge, beginning one if it is due. Returns whether there is more to do.
+    pub(crate) async fn merge_step(&self) -> Result<bool> {
         self.check_writable()?;
         let under_way = self.files.lock().merge.take();
         let mut merge = match under_way {
@@ -223,7 +225,7 @@ impl<S: AsyncStorage> Engine<S> {
                 None => return Ok(false),
             },
         };
-        match merge.job.step(&self.storage, entries).await {
+        match merge.job.step(&self.storage, STEP_ENTRIES).await {
             Ok(false) => {
                 self.files.lock().merge = Some(merge);
                 Ok(true)

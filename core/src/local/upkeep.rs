@@ -7,9 +7,6 @@ use crate::{
     storage::AsyncStorage,
 };
 
-/// Entries of index tables that one step of a merge goes over. The same as with threads: the files are the same bytes.
-const STEP_ENTRIES: usize = 16_384;
-
 impl<S: AsyncStorage> Inner<S> {
     /// Whether what is acknowledged has yet to be made durable soon.
     fn sync_due(&self) -> bool {
@@ -66,7 +63,7 @@ impl<S: AsyncStorage> Inner<S> {
             self.checkpoint_in_turn().await?;
         }
         for _ in 0..steps {
-            if !self.engine.merge_step(STEP_ENTRIES).await? {
+            if !self.engine.merge_step().await? {
                 return Ok(false);
             }
         }

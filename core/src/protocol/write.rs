@@ -8,9 +8,10 @@ use super::{
 };
 use crate::{
     Error, ErrorCode, Moment, Result, VersionId,
+    codec::commit::Token,
     engine::{
-        Draft, DraftChange, Encoded, Feed, FeedFilter, Puts, Scope, check_count, check_key, check_own_collection,
-        sort_changes, tag_exists,
+        Appended, Draft, DraftChange, Encoded, Feed, FeedFilter, Puts, Scope, check_count, check_key,
+        check_own_collection, sort_changes, tag_exists,
     },
     limits::TOKEN_COMMITS_MAX,
     storage::AsyncStorage,
@@ -54,7 +55,7 @@ fn change(collection: &Arc<str>, key: &str, value: Option<&[u8]>) -> Result<Draf
 /// The search for the commit of a call that may have been made before.
 struct Search {
     feed: Feed,
-    token: crate::codec::commit::Token,
+    token: Token,
 }
 
 impl Search {
@@ -73,8 +74,8 @@ impl<S: AsyncStorage + 'static> Inner<S> {
     }
 
     /// Begins to look for a call that was made before, and goes as far as that is possible without the turn to write.
-    async fn search(&self, draft: &Draft, after: Option<u64>) -> Result<Option<Search>> {
-        let (Some(token), Some(after)) = (draft.token, after) else { return Ok(None) };
+    async fn search(&self, token: Option<Token>, after: Option<u64>) -> Result<Option<Search>> {
+        let (Some(token), Some(after)) = (token, after) else { return Ok(None) };
         // A log that is shorter than the client saw it has lost what came behind that.
         let after = after.min(self.engine().published());
         let feed = self.engine().feed(Some(after), FeedFilter::default()).await?;
@@ -95,23 +96,38 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         search.find(self.engine()).await
     }
 
+    /// Has `append` draft a commit and lay it out, in the turn to write and only if the call was not made before; then
+    /// waits for it. Returns the commit, if there was something to write, and what `append` says beside it.
+    async fn once<T>(
+        &self,
+        (token, after): (Option<Token>, Option<u64>),
+        append: impl AsyncFnOnce() -> Result<(Option<Appended>, T)>,
+    ) -> Result<(Option<VersionId>, Option<T>)> {
+        let mut search = self.search(token, after).await?;
+        let (appended, said) = {
+            let _turn = self.database.0.turn().await;
+            if let Some(version) = self.found(search.as_mut()).await? {
+                return Ok((Some(version), None));
+            }
+            append().await?
+        };
+        Ok((self.database.0.settle(appended).await?, Some(said)))
+    }
+
     async fn make(&self, write: Write, reads: Option<&Reads>) -> Result<Option<VersionId>> {
         let Write { draft, after } = write;
         let database = &self.database.0;
         database.relieve().await?;
-        let mut search = self.search(&draft, after).await?;
-        let appended = {
-            let _turn = database.turn().await;
-            if let Some(version) = self.found(search.as_mut()).await? {
-                return Ok(Some(version));
-            }
-            let epoch = reads.map(|_| self.engine().epoch());
-            if let Some(reads) = reads {
-                self.check_reads(reads).await?;
-            }
-            database.append(draft, epoch).await?
-        };
-        database.settle(appended).await
+        let (version, _) = self
+            .once((draft.token, after), async || {
+                let epoch = reads.map(|_| self.engine().epoch());
+                if let Some(reads) = reads {
+                    self.check_reads(reads).await?;
+                }
+                Ok((database.append(draft, epoch).await?, ()))
+            })
+            .await?;
+        Ok(version)
     }
 
     pub(super) async fn put(&self, write: Write) -> Result<Results> {
@@ -195,27 +211,17 @@ impl<S: AsyncStorage + 'static> Inner<S> {
     pub(super) async fn tag(&self, mut given: Arguments<'_>) -> Result<Results> {
         let name = given.text("name")?;
         let moment = unheld(given.moment("moment")?)?;
-        let info = given.info()?;
+        let WriteInfo { info, token, after } = given.info()?;
         given.end()?;
-        let database = &self.database.0;
-        let write = Write::new(info, Vec::new());
-        let mut search = self.search(&write.draft, write.after).await?;
-        let made = {
-            let _turn = database.turn().await;
-            match self.found(search.as_mut()).await? {
-                Some(_) => None,
-                None => {
-                    let (draft, tag) = self.engine().draft_tag(name, &moment, write.draft.info).await?;
-                    let draft = Draft { token: write.draft.token, ..draft };
-                    Some((database.append(draft, None).await.map_err(|e| tag_exists(name, e))?, tag))
-                }
-            }
-        };
-        let tag = match made {
-            Some((appended, tag)) => {
-                database.settle(appended).await?;
-                tag
-            }
+        let (_, tag) = self
+            .once((token, after), async || {
+                let (draft, tag) = self.engine().draft_tag(name, &moment, info).await?;
+                let appended = self.database.0.append(Draft { token, ..draft }, None).await;
+                Ok((appended.map_err(|e| tag_exists(name, e))?, tag))
+            })
+            .await?;
+        let tag = match tag {
+            Some(tag) => tag,
             None => self.engine().tag(name).await?,
         };
         let mut out = encode(&results::tag(&tag))?;
@@ -225,22 +231,13 @@ impl<S: AsyncStorage + 'static> Inner<S> {
 
     pub(super) async fn untag(&self, mut given: Arguments<'_>) -> Result<Results> {
         let name = given.text("name")?;
-        let info = given.info()?;
+        let WriteInfo { info, token, after } = given.info()?;
         given.end()?;
-        let database = &self.database.0;
-        let write = Write::new(info, Vec::new());
-        let mut search = self.search(&write.draft, write.after).await?;
-        let appended = {
-            let _turn = database.turn().await;
-            match self.found(search.as_mut()).await? {
-                Some(_) => None,
-                None => {
-                    let draft = self.engine().draft_untag(name, write.draft.info).await?;
-                    database.append(Draft { token: write.draft.token, ..draft }, None).await?
-                }
-            }
-        };
-        database.settle(appended).await?;
+        self.once((token, after), async || {
+            let draft = self.engine().draft_untag(name, info).await?;
+            Ok((self.database.0.append(Draft { token, ..draft }, None).await?, ()))
+        })
+        .await?;
         let mut out = Results::new();
         results::count(&mut out, self.engine().published());
         Ok(out)
@@ -249,7 +246,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
     pub(super) async fn restore(&self, mut given: Arguments<'_>) -> Result<Results> {
         let (collection, key) = (given.text_or_null("collection")?, given.text_or_null("key")?);
         let moment = unheld(given.moment("moment")?)?;
-        let info = given.info()?;
+        let WriteInfo { info, token, after } = given.info()?;
         given.end()?;
         collection.map(check_own_collection).transpose()?;
         let scope = match (collection, key) {
@@ -259,19 +256,14 @@ impl<S: AsyncStorage + 'static> Inner<S> {
             (None, Some(_)) => return Err(Error::invalid("a key without a collection names no document")),
         };
         let database = &self.database.0;
-        let write = Write::new(info, Vec::new());
-        let mut search = self.search(&write.draft, write.after).await?;
-        let appended = {
-            let _turn = database.turn().await;
-            if let Some(version) = self.found(search.as_mut()).await? {
-                return Ok(self.written(Some(version)));
-            }
-            // What is restored is compared with what is published: nothing may be under way.
-            database.settle_all().await?;
-            let draft = self.engine().draft_restore(scope, &moment, write.draft.info).await?;
-            database.append(Draft { token: write.draft.token, ..draft }, None).await?
-        };
-        let version = database.settle(appended).await?;
+        let (version, _) = self
+            .once((token, after), async || {
+                // What is restored is compared with what is published: nothing may be under way.
+                database.settle_all().await?;
+                let draft = self.engine().draft_restore(scope, &moment, info).await?;
+                Ok((database.append(Draft { token, ..draft }, None).await?, ()))
+            })
+            .await?;
         Ok(self.written(version))
     }
 
