@@ -265,12 +265,7 @@ impl Collection {
     ///
     /// # Errors
     /// As [`Collection::restore`].
-    pub fn restore_with(
-        &self,
-        key: &str,
-        moment: impl Into<Moment>,
-        info: CommitInfo,
-    ) -> Result<Option<VersionId>> {
+    pub fn restore_with(&self, key: &str, moment: impl Into<Moment>, info: CommitInfo) -> Result<Option<VersionId>> {
         check_own_collection(&self.name)?;
         self.database.restore_scope(Scope::Document(&self.name, key), &moment.into(), info)
     }
