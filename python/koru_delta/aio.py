@@ -22,6 +22,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from types import TracebackType
@@ -48,12 +49,14 @@ from ._types import Cause, Expected, Expiry, MomentLike, Table, VersionLike
 __all__ = [
     "Collection",
     "Database",
+    "Import",
     "Rows",
     "Snapshot",
     "SnapshotCollection",
     "Transaction",
     "TransactionCollection",
     "Watch",
+    "import_archive",
     "open",
 ]
 
@@ -77,11 +80,20 @@ async def open(
     create: bool = True,
     durability: Literal["strict", "relaxed", "none"] = "strict",
     cache_bytes: int | None = None,
+    maintenance: Literal["thread", "inline", "manual"] = "thread",
     threads: int = THREADS,
 ) -> Database:
     """Opens a database; see `koru_delta.open`. At most `threads` of its calls run at the same time."""
     executor = ThreadPoolExecutor(threads, thread_name_prefix="koru-delta")
-    call = partial(_koru.open, path, read_only=read_only, create=create, durability=durability, cache_bytes=cache_bytes)
+    call = partial(
+        _koru.open,
+        path,
+        read_only=read_only,
+        create=create,
+        durability=durability,
+        cache_bytes=cache_bytes,
+        maintenance=maintenance,
+    )
     opening = executor.submit(call)
     try:
         return Database(await asyncio.shield(asyncio.wrap_future(opening)), executor)
@@ -95,6 +107,13 @@ async def open(
 def _close_opened(opening: Future[_koru.Database]) -> None:
     if opening.exception() is None:
         opening.result().close()
+
+
+async def import_archive(
+    path: str | os.PathLike[str], archive: Any, progress: Callable[[int], object] | None = None
+) -> None:
+    """Makes a database at `path` of an archive; see `koru_delta.import_archive`."""
+    await asyncio.to_thread(_koru.import_archive, path, archive, progress)
 
 
 class _Caller:
@@ -538,6 +557,39 @@ class TransactionCollection(_Caller):
         )
 
 
+class Import(_Caller):
+    """Commits with times of their own; see `koru_delta.Import`."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, executor: ThreadPoolExecutor, inner: _koru.Import) -> None:
+        super().__init__(executor)
+        self._inner = inner
+
+    @property
+    def actor(self) -> str:
+        """The actor that it writes as."""
+        return self._inner.actor
+
+    @property
+    def state(self) -> Any:
+        """What was remembered with its last commit; `None` before the first one."""
+        return self._inner.state
+
+    async def commit(
+        self,
+        time: datetime | int,
+        changes: Iterable[tuple[str, str, Any] | tuple[str, str]],
+        state: Any = None,
+        *,
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] = (),
+    ) -> str | None:
+        """Writes one commit at a time of its own. Returns its version."""
+        return await self._call(self._inner.commit, time, changes, state, author=author, message=message, causes=causes)
+
+
 class Database(_Caller):
     """An open database; `open` makes one."""
 
@@ -636,6 +688,10 @@ class Database(_Caller):
         """What a version of a document was derived from, or what came of it."""
         return await self._call(self._inner.lineage, of, direction=direction, depth=depth)
 
+    async def importer(self, name: str) -> Import:
+        """An import by its name: commits with times of their own, written by an actor of its own."""
+        return Import(self._executor, await self._call(self._inner.importer, name))
+
     async def export(self, to: Any, progress: Callable[[int], object] | None = None) -> None:
         """Writes a copy of the whole database as of now to a file or a path, as an archive."""
         archive = await self._call(self._inner.export)
@@ -660,6 +716,10 @@ class Database(_Caller):
     async def checkpoint(self) -> None:
         """Writes the index of what is only in the log."""
         await self._call(self._inner.checkpoint)
+
+    async def maintain(self, steps: int = 1) -> bool:
+        """Does due maintenance, at most `steps` bounded steps of it. Returns whether more is due."""
+        return await self._call(self._inner.maintain, steps)
 
     async def close(self) -> None:
         """Makes everything durable and closes the database. Closing twice is fine."""

@@ -76,7 +76,16 @@ def page() -> str:
     parts.append("\n".join(["| class | code | is also a | meaning |", "|---|---|---|---|", *rows]))
     parts.append("## asyncio\n\n" + doc(aio))
     parts += [call("aio.open", aio.open)]
-    for name in ("Database", "Collection", "Transaction", "TransactionCollection", "Snapshot", "Rows", "Watch"):
+    for name in (
+        "Database",
+        "Collection",
+        "Transaction",
+        "TransactionCollection",
+        "Snapshot",
+        "Import",
+        "Rows",
+        "Watch",
+    ):
         rows = [f"- `{signature(each, value)}`" for each, value in public(getattr(aio, name)) if callable(value)]
         parts.append(f"### aio.{name}\n\n{doc(getattr(aio, name))}\n\n" + "\n".join(rows))
     parts.append("<!-- Generated from the docstrings: KORU_WRITE_REFERENCE=1 pytest tests/test_pages.py writes it. -->")

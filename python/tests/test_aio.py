@@ -47,11 +47,26 @@ def test_the_operations(tmp_path: Path) -> None:
             assert (await db.verify()).ok
             assert (await db.info()).commits == 6
             await db.export(tmp_path / "copy.tar")
+            await aio.import_archive(tmp_path / "copy.koru", tmp_path / "copy.tar")
+            importer = await db.importer("old")
+            await importer.commit(0, [("old", "k", 1)], {"line": 1})
+            assert importer.state == {"line": 1}
+            assert (await db.as_of(0)).collection("old").name == "old"
+            assert await db.maintain() is False
             with pytest.raises(koru_delta.InvalidArgumentError):
                 await users.put("bad", {1})
         assert db.closed
+        with koru_delta.open(tmp_path / "copy.koru", read_only=True) as copy:
+            assert copy.info().commits == 6
 
     run(main())
+
+
+def test_every_operation_is_there() -> None:
+    """What the blocking classes have, the awaited ones have under the same name."""
+    for name in ("Database", "Collection", "SnapshotCollection", "Snapshot", "Transaction", "TransactionCollection"):
+        blocking = {each for each in dir(getattr(koru_delta, name)) if not each.startswith("_")}
+        assert blocking - set(dir(getattr(aio, name))) == set(), name
 
 
 def test_1000_tasks_share_their_syncs(tmp_path: Path) -> None:
