@@ -97,11 +97,11 @@ pub use clock::Timestamp;
 pub use codec::to_value;
 #[cfg(feature = "std")]
 pub use database::{
-    Changes, Collection, Database, Export, History, Import, ImportChange, Log, Maintenance, Options, Scan, Snapshot,
-    SnapshotCollection, Transaction, Watch, WatchOptions, WriteOptions,
+    Batch, Changes, Collection, Database, Export, History, Import, ImportChange, Keys, Log, Maintenance, Options, Scan,
+    Snapshot, SnapshotCollection, Transaction, Watch, WatchOptions, WriteOptions,
 };
 pub use engine::{
-    Direction, Event, Info, KeyRange, Lineage, LineageEdge, Order, Stats, Tag, VerifyReport,
+    Direction, Encoded, Event, Info, KeyRange, Lineage, LineageEdge, Order, Stats, Tag, VerifyReport,
     model::{
         Commit, CommitChange, CommitInfo, Document, DocumentChange, DocumentVersion, Durability, Expected, Moment, Row,
         Version,

@@ -11,6 +11,7 @@ mod npm;
 mod packages;
 mod playground;
 mod process;
+mod python;
 mod release;
 mod report;
 mod serve;
@@ -30,10 +31,12 @@ cargo xtask <command>
   demo [PATH] [--no-pause]   builds koru, imports a git repository (this one by default), walks through its
                              history, and serves the playground with it on this machine
   test [--quick | CHECK...]  runs every check that a change must pass, only the quick ones, or only those named
-  build                      leaves the stripped release binary at dist/koru, and the npm package beside it
+  build                      leaves the stripped release binary at dist/koru, and the npm package and the Python wheel
+                             beside it
   wasm                       builds the bindings for browsers and Node into npm/wasm
   bench [store] [ARGS]       compares koru with its peers on this machine
   bench browser [ARGS]       compares the npm package with its peers in Chromium
+  bench python [ARGS]        the same for the Python package
   simulate [ARGS]            runs a campaign of simulated crashes, for example --crashes 1000000 --seed 1
   kills [COUNT]              kills browsers and Node in mid-write, 30 times for each storage, and looks for what is lost
   docs [--check]             writes docs/reference from the code, or checks that it is up to date
@@ -59,13 +62,14 @@ fn main() -> ExitCode {
         ["wasm"] => wasm::build().map(drop),
         ["bench"] => bench(&["store"]),
         ["bench", "browser", rest @ ..] => npm::bench(rest),
+        ["bench", "python", rest @ ..] => python::bench(rest),
         ["bench", rest @ ..] => bench(rest),
         ["simulate", rest @ ..] => simulate(rest),
         ["kills"] => npm::kill("30"),
         ["kills", count] if count.parse::<u16>().is_ok_and(|count| count > 0) => npm::kill(count),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check().map(|note| eprintln!("{note}")),
-        ["fmt"] => run(cargo().args(["fmt", "--all"])),
+        ["fmt"] => run(cargo().args(["fmt", "--all"])).and_then(|()| python::fmt()),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())
@@ -92,7 +96,8 @@ fn misunderstood(message: &str) -> ExitCode {
 
 fn build() -> Result<()> {
     release::leave_in_dist()?;
-    npm::leave_in_dist()
+    npm::leave_in_dist()?;
+    python::leave_in_dist()
 }
 
 fn bench(args: &[&str]) -> Result<()> {

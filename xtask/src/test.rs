@@ -6,7 +6,7 @@
 use crate::{
     Result, bundlers, docs, npm, playground,
     process::{cargo, run as run_command, works},
-    release,
+    python, release,
     report::Report,
     tools, wasm,
 };
@@ -67,6 +67,13 @@ const CHECKS: &[Check] = &[
         slow: true,
         decisive: false,
         run: packed,
+    },
+    Check {
+        name: "python",
+        what: "tests the Python wheel in an environment of its own",
+        slow: true,
+        decisive: false,
+        run: wheel,
     },
     Check { name: "playground", what: "tests the built playground in Chromium", slow: true, decisive: false, run: app },
     Check {
@@ -190,6 +197,13 @@ fn package(_: &Scope) -> Result<String> {
 
 fn packed(_: &Scope) -> Result<String> {
     bundlers::test()
+}
+
+fn wheel(_: &Scope) -> Result<String> {
+    run_command(
+        cargo().args(["clippy", "--package", "koru-python", "--features", "module"]).args(["--", "-D", "warnings"]),
+    )?;
+    python::test()
 }
 
 fn app(_: &Scope) -> Result<String> {

@@ -25,11 +25,14 @@
 
 mod decode;
 mod encode;
+mod read;
+mod token;
 mod walk;
 pub(crate) mod write;
 
 pub(crate) use decode::decode;
 pub(crate) use encode::encode;
+pub(crate) use read::read;
 pub(crate) use walk::{Item, Values, Walked};
 
 use crate::{error::Result, value::Value};

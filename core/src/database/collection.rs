@@ -30,18 +30,49 @@ pub struct Collection {
     pub(crate) name: Arc<str>,
 }
 
-/// Checks and encodes one change.
-pub(crate) fn change<T: Serialize + ?Sized>(
+/// Checks one change, and encodes its value.
+pub(crate) fn change(
     collection: &Arc<str>,
     key: &str,
-    value: Option<&T>,
+    value: impl FnOnce() -> Result<Option<Encoded>>,
     expected: Expected,
     expires_at: Option<i64>,
 ) -> Result<DraftChange> {
     check_own_collection(collection)?;
     check_key(key)?;
-    let value = value.map(Encoded::new).transpose().map_err(|e| e.context(&format!("{collection}/{key}")))?;
+    let value = value().map_err(|e| e.context(&format!("{collection}/{key}")))?;
     Ok(DraftChange { expires_at, expected, ..DraftChange::new(collection.clone(), key, value) })
+}
+
+/// Documents of one collection that become one commit; see [`Collection::batch`].
+pub struct Batch {
+    database: Database,
+    puts: Puts,
+}
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch").finish_non_exhaustive()
+    }
+}
+
+impl Batch {
+    /// Encodes a document and keeps it. Of equal keys the last one counts.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` or `LIMIT_EXCEEDED` for a key or value that cannot be stored, or when they do not fit into one
+    /// commit. The batch stays as it was.
+    pub fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
+        self.puts.add(key, value)
+    }
+
+    /// Writes them. Returns the commit, or `None` for no documents.
+    ///
+    /// # Errors
+    /// As [`Collection::put_with`].
+    pub fn commit(self, info: CommitInfo) -> Result<Option<VersionId>> {
+        self.database.0.commit(Draft { changes: self.puts.finish(), info, ..Draft::default() })
+    }
 }
 
 impl Collection {
@@ -67,7 +98,19 @@ impl Collection {
     /// # Errors
     /// As [`Collection::put`]; `CONFLICT` if the document is not what was expected; `NOT_FOUND` for an unknown cause.
     pub fn put_with<T: Serialize + ?Sized>(&self, key: &str, value: &T, options: WriteOptions) -> Result<VersionId> {
-        let change = change(&self.name, key, Some(value), options.expected, options.expires_at)?;
+        self.write(key, || Encoded::new(value), options)
+    }
+
+    /// As [`Collection::put_with`], of a value that was encoded before.
+    ///
+    /// # Errors
+    /// As [`Collection::put_with`].
+    pub fn put_encoded(&self, key: &str, value: Encoded, options: WriteOptions) -> Result<VersionId> {
+        self.write(key, || Ok(value), options)
+    }
+
+    fn write(&self, key: &str, value: impl FnOnce() -> Result<Encoded>, options: WriteOptions) -> Result<VersionId> {
+        let change = change(&self.name, key, || value().map(Some), options.expected, options.expires_at)?;
         let version = self.database.0.commit(Draft { info: options.info, ..Draft::one(change) })?;
         version.ok_or_else(|| crate::Error::new(crate::ErrorCode::Aborted, "the write had no effect"))
     }
@@ -86,7 +129,7 @@ impl Collection {
     /// # Errors
     /// As [`Collection::put_with`].
     pub fn delete_with(&self, key: &str, options: WriteOptions) -> Result<Option<VersionId>> {
-        let change = change::<()>(&self.name, key, None, options.expected, None)?;
+        let change = change(&self.name, key, || Ok(None), options.expected, None)?;
         self.database.0.commit(Draft { info: options.info, ..Draft::one(change) })
     }
 
@@ -99,12 +142,21 @@ impl Collection {
         &self,
         documents: impl IntoIterator<Item = (K, T)>,
     ) -> Result<Option<VersionId>> {
-        check_own_collection(&self.name)?;
-        let mut puts = Puts::new(self.name.clone());
+        let mut batch = self.batch()?;
         for (key, value) in documents {
-            puts.add(key.as_ref(), &value)?;
+            batch.put(key.as_ref(), &value)?;
         }
-        self.database.0.commit(Draft { changes: puts.finish(), ..Draft::default() })
+        batch.commit(CommitInfo::default())
+    }
+
+    /// Begins to collect documents that are to be written as one commit. Nothing is locked or written until it is committed;
+    /// dropped, it leaves nothing behind.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` or `LIMIT_EXCEEDED` for a name that a collection cannot have.
+    pub fn batch(&self) -> Result<Batch> {
+        check_own_collection(&self.name)?;
+        Ok(Batch { database: self.database.clone(), puts: Puts::new(self.name.clone()) })
     }
 
     /// The document as it is now; `None` if it was never written, is deleted or has expired.
@@ -206,8 +258,16 @@ impl Collection {
     /// # Errors
     /// `NOT_FOUND` for a commit or tag that does not exist, and those of [`Collection::put`].
     pub fn restore(&self, key: &str, moment: impl Into<Moment>) -> Result<Option<VersionId>> {
+        self.restore_with(key, moment, CommitInfo::default())
+    }
+
+    /// As [`Collection::restore`], with an author, a message or causes.
+    ///
+    /// # Errors
+    /// As [`Collection::restore`].
+    pub fn restore_with(&self, key: &str, moment: impl Into<Moment>, info: CommitInfo) -> Result<Option<VersionId>> {
         check_own_collection(&self.name)?;
-        self.database.restore_scope(Scope::Document(&self.name, key), &moment.into())
+        self.database.restore_scope(Scope::Document(&self.name, key), &moment.into(), info)
     }
 
     /// Makes the whole collection what it was at a moment, by one commit. Returns it, or `None` if nothing differs.
@@ -215,8 +275,16 @@ impl Collection {
     /// # Errors
     /// `NOT_FOUND` for a commit or tag that does not exist, `LIMIT_EXCEEDED` if more differs than fits into one commit.
     pub fn restore_all(&self, moment: impl Into<Moment>) -> Result<Option<VersionId>> {
+        self.restore_all_with(moment, CommitInfo::default())
+    }
+
+    /// As [`Collection::restore_all`], with an author, a message or causes.
+    ///
+    /// # Errors
+    /// As [`Collection::restore_all`].
+    pub fn restore_all_with(&self, moment: impl Into<Moment>, info: CommitInfo) -> Result<Option<VersionId>> {
         check_own_collection(&self.name)?;
-        self.database.restore_scope(Scope::Collection(&self.name), &moment.into())
+        self.database.restore_scope(Scope::Collection(&self.name), &moment.into(), info)
     }
 
     /// A feed of the commits that change documents of this collection.

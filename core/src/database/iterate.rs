@@ -50,6 +50,26 @@ iterator! {
     Log, LogScan, Commit
 }
 
+/// The keys of the documents of a range, in order. Values are not read.
+#[derive(Debug)]
+pub struct Keys(Scan);
+
+impl Scan {
+    /// Only the keys of what is left, without reading values.
+    pub fn keys(self) -> Keys {
+        Keys(self)
+    }
+}
+
+impl Iterator for Keys {
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let found = ready(self.0.scan.next_version(&self.0.database.0.engine)).transpose()?;
+        Some(found.map(|(key, _)| key))
+    }
+}
+
 impl Log {
     pub(crate) fn new(database: &Database) -> Result<Log> {
         Ok(Log { database: database.clone(), scan: ready(database.0.engine.log())? })

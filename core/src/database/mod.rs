@@ -16,9 +16,9 @@ mod transaction;
 mod watch;
 
 pub use archive::Export;
-pub use collection::{Collection, WriteOptions};
+pub use collection::{Batch, Collection, WriteOptions};
 pub use import::{Import, ImportChange};
-pub use iterate::{Changes, History, Log, Scan};
+pub use iterate::{Changes, History, Keys, Log, Scan};
 pub use options::{Maintenance, Options};
 pub use snapshot::{Snapshot, SnapshotCollection};
 pub use transaction::Transaction;
@@ -168,8 +168,16 @@ impl Database {
     /// # Errors
     /// `ALREADY_EXISTS` if the tag exists, `NOT_FOUND` for a moment before the first commit.
     pub fn tag(&self, name: &str, moment: impl Into<Moment>) -> Result<Tag> {
+        self.tag_with(name, moment, CommitInfo::default())
+    }
+
+    /// As [`Database::tag`], with an author, a message or causes.
+    ///
+    /// # Errors
+    /// As [`Database::tag`].
+    pub fn tag_with(&self, name: &str, moment: impl Into<Moment>, info: CommitInfo) -> Result<Tag> {
         let turn = self.0.gate.acquire()?;
-        let (draft, tag) = ready(self.0.engine.draft_tag(name, &moment.into(), CommitInfo::default()))?;
+        let (draft, tag) = ready(self.0.engine.draft_tag(name, &moment.into(), info))?;
         let appended = self.0.append(draft).map_err(|e| tag_exists(name, e))?;
         drop(turn);
         self.0.settle(appended)?;
@@ -181,8 +189,16 @@ impl Database {
     /// # Errors
     /// `NOT_FOUND` if there is none.
     pub fn untag(&self, name: &str) -> Result<()> {
+        self.untag_with(name, CommitInfo::default())
+    }
+
+    /// As [`Database::untag`], with an author, a message or causes.
+    ///
+    /// # Errors
+    /// As [`Database::untag`].
+    pub fn untag_with(&self, name: &str, info: CommitInfo) -> Result<()> {
         let turn = self.0.gate.acquire()?;
-        let draft = ready(self.0.engine.draft_untag(name, CommitInfo::default()))?;
+        let draft = ready(self.0.engine.draft_untag(name, info))?;
         let appended = self.0.append(draft)?;
         drop(turn);
         self.0.settle(appended).map(drop)
@@ -217,14 +233,27 @@ impl Database {
     /// # Errors
     /// `NOT_FOUND` for a commit or tag that does not exist, `LIMIT_EXCEEDED` if more differs than fits into one commit.
     pub fn restore(&self, moment: impl Into<Moment>) -> Result<Option<VersionId>> {
-        self.restore_scope(Scope::Workspace, &moment.into())
+        self.restore_with(moment, CommitInfo::default())
     }
 
-    pub(crate) fn restore_scope(&self, scope: Scope<'_>, moment: &Moment) -> Result<Option<VersionId>> {
+    /// As [`Database::restore`], with an author, a message or causes.
+    ///
+    /// # Errors
+    /// As [`Database::restore`].
+    pub fn restore_with(&self, moment: impl Into<Moment>, info: CommitInfo) -> Result<Option<VersionId>> {
+        self.restore_scope(Scope::Workspace, &moment.into(), info)
+    }
+
+    pub(crate) fn restore_scope(
+        &self,
+        scope: Scope<'_>,
+        moment: &Moment,
+        info: CommitInfo,
+    ) -> Result<Option<VersionId>> {
         let turn = self.0.gate.acquire()?;
         // What is restored is compared with what is published: nothing may be under way.
         self.0.settle_all()?;
-        let draft = ready(self.0.engine.draft_restore(scope, moment, CommitInfo::default()))?;
+        let draft = ready(self.0.engine.draft_restore(scope, moment, info))?;
         let appended = self.0.append(draft)?;
         drop(turn);
         self.0.settle(appended)

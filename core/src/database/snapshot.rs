@@ -2,7 +2,7 @@
 
 use super::{Database, History, Log, Scan, ready};
 use crate::{
-    Result,
+    Result, VersionId,
     engine::{KeyRange, Order, View, model::Document},
 };
 
@@ -74,8 +74,16 @@ impl SnapshotCollection {
     /// # Errors
     /// `INVALID_ARGUMENT`, `CLOSED`.
     pub fn history(&self, key: &str) -> Result<History> {
+        self.history_before(key, None)
+    }
+
+    /// Those of them that are older than `before`: the next page.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` if there is no such version.
+    pub fn history_before(&self, key: &str, before: Option<VersionId>) -> Result<History> {
         let engine = &self.snapshot.database.0.engine;
-        let scan = ready(engine.versions(self.snapshot.view.clone(), &self.name, key, None))?;
+        let scan = ready(engine.versions(self.snapshot.view.clone(), &self.name, key, before))?;
         Ok(History { database: self.snapshot.database.clone(), scan })
     }
 }

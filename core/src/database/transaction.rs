@@ -4,7 +4,7 @@ use super::{Database, collection::change, ready};
 use crate::{
     Error, ErrorCode, Result, VersionId,
     engine::{
-        Draft, DraftChange, KeyRange, Order,
+        Draft, DraftChange, Encoded, KeyRange, Order,
         model::{CommitInfo, Document, DocumentVersion, Expected},
     },
 };
@@ -87,7 +87,22 @@ impl Transaction {
         expected: Expected,
         expires_at: Option<i64>,
     ) -> Result<()> {
-        self.set(change(&collection.into(), key, Some(value), expected, expires_at)?)
+        self.set(change(&collection.into(), key, || Encoded::new(value).map(Some), expected, expires_at)?)
+    }
+
+    /// As [`Transaction::put_with`], of a value that was encoded before.
+    ///
+    /// # Errors
+    /// As [`Transaction::put`].
+    pub fn put_encoded(
+        &mut self,
+        collection: &str,
+        key: &str,
+        value: Encoded,
+        expected: Expected,
+        expires_at: Option<i64>,
+    ) -> Result<()> {
+        self.set(change(&collection.into(), key, || Ok(Some(value)), expected, expires_at)?)
     }
 
     /// Deletes a document. One that is not there stays so.
@@ -103,7 +118,7 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::put`].
     pub fn delete_with(&mut self, collection: &str, key: &str, expected: Expected) -> Result<()> {
-        self.set(change::<()>(&collection.into(), key, None, expected, None)?)
+        self.set(change(&collection.into(), key, || Ok(None), expected, None)?)
     }
 
     /// The document as this transaction sees it: its own changes, and otherwise what was there when it began.

@@ -21,15 +21,20 @@ use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 use core::ops::Range;
 use serde::Serialize;
 
-/// An encoded value and its hash.
+/// A value as it is stored: its canonical encoding, and the hash of that. For who has to encode a value at another time than
+/// it is written, such as a binding that may not look at its language's objects while it waits for the disk.
 #[derive(Clone, Debug)]
-pub(crate) struct Encoded {
+pub struct Encoded {
     pub(crate) bytes: Payload,
     pub(crate) hash: Hash,
 }
 
 impl Encoded {
-    pub(crate) fn new<T: Serialize + ?Sized>(value: &T) -> Result<Encoded> {
+    /// Checks, encodes and hashes a value.
+    ///
+    /// # Errors
+    /// As [`to_value`](crate::to_value).
+    pub fn new<T: Serialize + ?Sized>(value: &T) -> Result<Encoded> {
         let mut buffer = Vec::with_capacity(256);
         codec::value::encode(value, &mut buffer)?;
         Ok(Encoded::from_canonical(Arc::<[u8]>::from(buffer).into()))

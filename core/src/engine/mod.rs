@@ -28,9 +28,9 @@ mod verify;
 
 pub(crate) use changes::Scope;
 pub(crate) use commit::{Appended, Scouted};
+pub use draft::Encoded;
 pub(crate) use draft::{
-    Draft, DraftChange, Encoded, Origin, Puts, check_collection, check_count, check_key, check_own_collection,
-    sort_changes,
+    Draft, DraftChange, Origin, Puts, check_collection, check_count, check_key, check_own_collection, sort_changes,
 };
 pub(crate) use export::Export;
 pub use feed::Event;

@@ -202,6 +202,15 @@ impl Document {
         crate::value::from_value(self.value()?)
     }
 
+    /// Reads the value into what `seed` makes of it, straight from the stored bytes: for bindings to other languages, which
+    /// have values of their own. To a type of Rust use [`Document::to`]: bytes and text are not converted here.
+    ///
+    /// # Errors
+    /// `CORRUPT` if the stored bytes are not a value, `INVALID_ARGUMENT` for what `seed` does not take.
+    pub fn read<'d, S: serde::de::DeserializeSeed<'d>>(&'d self, seed: S) -> Result<S::Value> {
+        codec::value::read(self.encoded(), seed)
+    }
+
     /// The canonical encoding of the value.
     pub fn encoded(&self) -> &[u8] {
         self.head().shared.as_deref().unwrap_or(&self.0.slice)

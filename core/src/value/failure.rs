@@ -35,6 +35,12 @@ impl Failure {
         Failure::new(ErrorCode::InvalidArgument, message)
     }
 
+    /// A failure of the engine on its way through serde.
+    #[cold]
+    pub(crate) fn of(error: Error) -> Failure {
+        Failure::new(error.code(), error.message())
+    }
+
     /// The same failure, seen from the container that holds the failing value under `token`.
     #[cold]
     pub(crate) fn at(mut self, token: impl fmt::Display) -> Failure {

@@ -57,14 +57,14 @@ impl<'a> Reader<'a> {
             tag::TRUE => Value::Bool(true),
             tag::FLOAT_32 => {
                 let float = f32::from_le_bytes(self.array_of()?);
-                self.finite(float.into())?
+                Value::Float(self.finite(float.into())?)
             }
             tag::FLOAT_64 => {
                 let float = f64::from_le_bytes(self.array_of()?);
                 if exact_f32(float).is_some() {
                     return Err(self.corrupt("a float is not in its shortest form"));
                 }
-                self.finite(float)?
+                Value::Float(self.finite(float)?)
             }
             tag::LONG_STRING => {
                 let length = self.length(SHORT_STRING_MAX + 1, 1)?;
@@ -159,8 +159,8 @@ impl<'a> Reader<'a> {
         i64::try_from(number).map_err(|_| self.corrupt("an integer has more than 64 bits"))
     }
 
-    pub(super) fn finite(&self, float: f64) -> Result<Value> {
-        if float.is_finite() { Ok(Value::Float(float)) } else { Err(self.corrupt("a float is not finite")) }
+    pub(super) fn finite(&self, float: f64) -> Result<f64> {
+        if float.is_finite() { Ok(float) } else { Err(self.corrupt("a float is not finite")) }
     }
 
     fn text(&mut self, length: usize) -> Result<Text> {
@@ -171,6 +171,11 @@ impl<'a> Reader<'a> {
     pub(super) fn str(&mut self, length: usize) -> Result<&'a str> {
         let bytes = self.take(length)?;
         core::str::from_utf8(bytes).map_err(|e| self.corrupt(format_args!("a string is not UTF-8: {e}")))
+    }
+
+    /// Whether null comes next.
+    pub(super) fn at_null(&self) -> bool {
+        self.rest.first() == Some(&tag::NULL)
     }
 
     pub(super) fn byte(&mut self) -> Result<u8> {

@@ -3,9 +3,8 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use super::{SHORT_COUNT_MAX, SHORT_STRING_MAX, decode::Reader, exact_f32, tag};
+use super::{decode::Reader, token::Token};
 use crate::{error::Result, limits::VALUE_BYTES_MAX};
-use alloc::format;
 
 /// Values that are still to be gone over.
 #[derive(Clone, Copy, Debug)]
@@ -63,48 +62,15 @@ impl<'a> Values<'a> {
 
 impl<'a> Reader<'a> {
     fn walk(&mut self, depth: usize) -> Result<Item<'a>> {
-        let tag = self.byte()?;
-        Ok(match tag {
-            ..=tag::INT_MAX => Item::Int(tag.into()),
-            tag::STRING..=tag::STRING_MAX => Item::Text(self.str(usize::from(tag - tag::STRING))?),
-            tag::MAP..=tag::MAP_MAX => self.walk_map(usize::from(tag - tag::MAP), depth)?,
-            tag::ARRAY..=tag::ARRAY_MAX => self.walk_array(usize::from(tag - tag::ARRAY), depth)?,
-            tag::POSITIVE..=tag::POSITIVE_MAX => Item::Int(self.positive(tag - tag::POSITIVE)?),
-            tag::NEGATIVE..=tag::NEGATIVE_MAX => Item::Int(!self.int(tag - tag::NEGATIVE)?),
-            tag::NULL => Item::Null,
-            tag::FALSE => Item::Bool(false),
-            tag::TRUE => Item::Bool(true),
-            tag::FLOAT_32 => {
-                let float = f32::from_le_bytes(self.array_of()?);
-                self.finite(float.into())?;
-                Item::Float
-            }
-            tag::FLOAT_64 => {
-                let float = f64::from_le_bytes(self.array_of()?);
-                if exact_f32(float).is_some() {
-                    return Err(self.corrupt("a float is not in its shortest form"));
-                }
-                self.finite(float)?;
-                Item::Float
-            }
-            tag::LONG_STRING => {
-                let length = self.length(SHORT_STRING_MAX + 1, 1)?;
-                Item::Text(self.str(length)?)
-            }
-            tag::BYTES => {
-                let length = self.length(0, 1)?;
-                self.take(length)?;
-                Item::Bytes
-            }
-            tag::LONG_MAP => {
-                let count = self.length(SHORT_COUNT_MAX + 1, 2)?;
-                self.walk_map(count, depth)?
-            }
-            tag::LONG_ARRAY => {
-                let count = self.length(SHORT_COUNT_MAX + 1, 1)?;
-                self.walk_array(count, depth)?
-            }
-            _ => return Err(self.corrupt(format!("{tag:#04x} is not the tag of a value"))),
+        Ok(match self.token()? {
+            Token::Null => Item::Null,
+            Token::Bool(value) => Item::Bool(value),
+            Token::Int(int) => Item::Int(int),
+            Token::Float(_) => Item::Float,
+            Token::Text(text) => Item::Text(text),
+            Token::Bytes(_) => Item::Bytes,
+            Token::Array(count) => self.walk_array(count, depth)?,
+            Token::Map(count) => self.walk_map(count, depth)?,
         })
     }
 
