@@ -27,6 +27,10 @@ const CHROMIUM: Browser = Browser {
     packages: &["chromium"],
 };
 
+/// What drives a Chromium by `WebDriver`.
+const CHROMEDRIVER: Browser =
+    Browser { variable: "CHROMEDRIVER", names: &["chromedriver"], proof: "--version", packages: &["chromium-driver"] };
+
 const FIREFOX: Browser = Browser {
     variable: "FIREFOX",
     names: &["firefox-esr", "firefox", "/Applications/Firefox.app/Contents/MacOS/firefox"],
@@ -48,6 +52,11 @@ const DISPLAY: Browser =
 /// The path of a Chromium: that in `CHROME`, one that is installed, or one that is installed now.
 pub(crate) fn chromium() -> Result<PathBuf> {
     CHROMIUM.find()
+}
+
+/// The path of a `chromedriver`: that in `CHROMEDRIVER`, one that is installed, or one that is installed now.
+pub(crate) fn chromedriver() -> Result<PathBuf> {
+    CHROMEDRIVER.find()
 }
 
 /// The path of a Firefox: that in `FIREFOX`, one that is installed, or one that is installed now.

@@ -53,7 +53,13 @@ const CHECKS: &[Check] = &[
         run: rustdoc,
     },
     Check { name: "no_std", what: "the core builds without std, for wasm32", slow: true, decisive: false, run: no_std },
-    Check { name: "wasm", what: "lints and tests the bindings in Node", slow: true, decisive: false, run: bindings },
+    Check {
+        name: "wasm",
+        what: "lints and tests the bindings in Node and Chromium",
+        slow: true,
+        decisive: false,
+        run: bindings,
+    },
     Check {
         name: "npm",
         what: "tests the npm package, in Node, Chromium, Firefox and WebKitGTK",

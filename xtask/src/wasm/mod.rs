@@ -12,8 +12,8 @@ mod toolchain;
 pub(crate) use toolchain::{TARGET, Toolchain, find as toolchain};
 
 use crate::{
-    Result, node, npm,
-    process::{output, run},
+    Result, browsers, node, npm,
+    process::{output, root, run},
     report::timed,
 };
 use std::{
@@ -82,7 +82,7 @@ fn check_size() -> Result<()> {
     sizes::check(&[sizes::of(&folder.join(format!("{NAME}_bg.wasm")))?, sizes::of(&folder.join(format!("{NAME}.js")))?])
 }
 
-/// Checks the bindings as the target sees them: its lints, its tests in Node, and the size of the module.
+/// Checks the bindings as the target sees them: its lints, its tests in Node and in Chromium, and the module's size.
 pub(crate) fn test() -> Result<String> {
     node::require()?;
     let tools = bindgen::find()?;
@@ -98,11 +98,29 @@ pub(crate) fn test() -> Result<String> {
     }
     // As a list, because a runner given as one text is split at its spaces.
     let runner = format!("target.{TARGET}.runner=['{}']", tools.path("wasm-bindgen-test-runner").display());
-    // Tests that ask for a browser would need a driver for it; in browsers the npm package is tested, as it is used.
-    run(cargo("test").args(["--tests", "--config", &runner]).env("WASM_BINDGEN_TEST_ONLY_NODE", "1"))?;
+    let tests = || {
+        let mut command = cargo("test");
+        command.args(["--tests", "--config", &runner]);
+        command
+    };
+    run(tests().env("WASM_BINDGEN_TEST_ONLY_NODE", "1"))?;
+    run(tests()
+        .env("WASM_BINDGEN_USE_BROWSER", "1")
+        .env("CHROMEDRIVER", browsers::chromedriver()?)
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities()?))?;
     let sizes = build()?;
     check_size()?;
     Ok(format!("{sizes}, with {}", toolchain.name()))
+}
+
+/// Leaves what the driver is to start, and how, in a file.
+fn capabilities() -> Result<PathBuf> {
+    let path = root().join("target/webdriver.json");
+    let browser = browsers::chromium()?.display().to_string();
+    let arguments = r#"["headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"]"#;
+    let text = format!(r#"{{"goog:chromeOptions": {{"args": {arguments}, "binary": {browser:?}}}}}"#);
+    fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(path)
 }
 
 /// The module among the files that cargo's messages name.

@@ -1,4 +1,4 @@
-//! The module as JavaScript uses it, in Node: storage written in JavaScript, batches of bytes, errors with codes.
+//! The module as JavaScript uses it, in Node and in Chromium: storage written in JavaScript, batches of bytes, errors with codes.
 //!
 //! Run by `wasm-bindgen-test-runner`; natively there is nothing here.
 
