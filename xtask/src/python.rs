@@ -1,7 +1,7 @@
 //! `python/`, the package for Python: built as a wheel, installed into an environment of its own, and tested there.
 //!
-//! Python is required, not installed, because a person has an opinion on where it comes from. Everything else comes from
-//! `python/requirements.txt`, into `target/python`.
+//! The Python is the one that is there, because a person has an opinion on where it comes from; only where there is none the
+//! distribution's is installed. Everything else comes from `python/requirements.txt`, into `target/python`.
 
 use crate::{
     Result, packages,
@@ -26,22 +26,30 @@ fn folder() -> PathBuf {
     root().join("python")
 }
 
-/// An interpreter that is new enough: the one named by `PYTHON`, or one on the PATH.
+/// An interpreter that is new enough: the one named by `PYTHON`, one on the PATH, or the distribution's.
 fn interpreter() -> Result<String> {
-    let named = env::var("PYTHON").ok();
-    let candidates = match &named {
-        Some(named) => vec![named.as_str()],
-        None => vec!["python3", "python", "python3.13", "python3.12", "python3.11"],
-    };
-    let version = |program: &str| {
+    let missing =
+        || format!("Python 3.{MINOR_MIN} or newer is needed, with its module venv: on the PATH, or named by PYTHON");
+    if let Ok(named) = env::var("PYTHON") {
+        return found(&[&named]).ok_or_else(missing);
+    }
+    let names = ["python3", "python", "python3.13", "python3.12", "python3.11"];
+    if let Some(program) = found(&names) {
+        return Ok(program);
+    }
+    packages::install(&["python3-venv"]).map_err(|e| format!("{e}\n{}", missing()))?;
+    found(&names).ok_or_else(missing)
+}
+
+/// The first of the programs that is an interpreter that is new enough.
+fn found(programs: &[&str]) -> Option<String> {
+    let is_one = |program: &&&str| {
         let mut command = Command::new(program);
         command.args(["-c", "import sys, venv, ensurepip; print(*sys.version_info[:2], sep='.')"]);
-        let said = command.stderr(std::process::Stdio::null()).output().ok()?;
-        is_new_enough(&String::from_utf8_lossy(&said.stdout)).then(|| program.to_owned())
+        let said = command.stderr(std::process::Stdio::null()).output();
+        said.is_ok_and(|said| is_new_enough(&String::from_utf8_lossy(&said.stdout)))
     };
-    candidates.into_iter().find_map(version).ok_or_else(|| {
-        format!("Python 3.{MINOR_MIN} or newer is needed, with its module venv: on the PATH, or named by PYTHON")
-    })
+    programs.iter().find(is_one).map(|program| (*program).to_owned())
 }
 
 /// Whether `3.12` is.
