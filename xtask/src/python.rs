@@ -5,7 +5,7 @@
 
 use crate::{
     Result, packages,
-    process::{output, root, run, works},
+    process::{root, run, works},
     report::{megabytes, timed},
 };
 use std::{
@@ -112,6 +112,11 @@ fn wheel(environment: &Environment) -> Result<PathBuf> {
     only_file(&into)
 }
 
+/// Leaves in `into` the sources that the wheel can be built from.
+fn sources(environment: &Environment, into: &Path) -> Result<()> {
+    run(environment.program("maturin").args(["sdist", "--out"]).arg(into))
+}
+
 fn only_file(folder: &Path) -> Result<PathBuf> {
     let failed = |e| format!("{}: {e}", folder.display());
     let files: Vec<_> = fs::read_dir(folder).map_err(failed)?.flatten().map(|file| file.path()).collect();
@@ -132,7 +137,10 @@ pub(crate) fn test() -> Result<String> {
     run(environment.program("ruff").args(["format", "--quiet", "--check", ".", EXAMPLES]))?;
     let wheel = wheel(&environment)?;
     let note = size(&wheel)?;
-    run(environment.program("twine").args(["check", "--strict"]).arg(&wheel))?;
+    let packed = root().join("target/python/sources");
+    let _ = fs::remove_dir_all(&packed);
+    sources(&environment, &packed)?;
+    run(environment.program("twine").args(["check", "--strict"]).arg(&wheel).arg(only_file(&packed)?))?;
     run(environment.pip().args(["install", "--force-reinstall", "--no-deps"]).arg(&wheel))?;
     // From the tests' folder, so that the package that is meant is the installed one. Nothing but the environment is on
     // the PATH: no compiler, and no other koru.
@@ -165,8 +173,7 @@ pub(crate) fn leave_in_dist() -> Result<()> {
     let target = dist.join(built.file_name().unwrap_or("koru.whl".as_ref()));
     fs::copy(&built, &target).map_err(|e| format!("{}: {e}", target.display()))?;
     println!("{}: {note}", target.display());
-    let said = output(environment.program("maturin").args(["sdist", "--quiet", "--out"]).arg(&dist))?;
-    print!("{said}");
+    sources(&environment, &dist)?;
     Ok(())
 }
 
