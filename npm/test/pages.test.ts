@@ -6,6 +6,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { chromium, type BrowserContext } from "playwright-core";
 import { equal, ok } from "./assert.js";
+import { ARGS, EXECUTABLE } from "./browser/chromium.js";
 import { serve } from "./browser/served.js";
 import { CHECK, checked, stepsOf, type Block } from "./pages.js";
 import { Reader, ROOT } from "./reader.js";
@@ -19,9 +20,6 @@ const PAGES: { page: string; at?: "node" }[] = [
   { page: "docs/how-to/persistence-and-quota.md" },
   { page: "docs/how-to/publish-a-read-only-database.md" },
 ];
-
-const EXECUTABLE = process.env["KORU_CHROMIUM"] ?? "/usr/bin/chromium";
-const ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"];
 
 let context: BrowserContext;
 const profile = mkdtempSync(path.join(tmpdir(), "koru-pages-"));

@@ -1,7 +1,7 @@
 // Several tabs with one database: who leads, and what happens when the leader goes or its worker is killed.
 
-import { deepEqual } from "node:assert/strict";
 import { test } from "node:test";
+import { equal } from "./assert.js";
 import type { Page } from "./browser/browser.js";
 import type { Kit } from "./browser/page.js";
 import { inBrowsers } from "./browser/suite.js";
@@ -106,10 +106,10 @@ inBrowsers(["chromium", "firefox", "webkit"], (suite) => {
       }, best);
     const seen = (page: Page) => page.evaluate(() => (globalThis as unknown as { seen: object }).seen);
     await open(first);
-    deepEqual(await seen(first), { brokers: 0, channels: 0 }, "alone");
+    equal(await seen(first), { brokers: 0, channels: 0 }, "alone");
     await open(second);
-    deepEqual(await seen(first), { brokers: 1, channels: 0 }, "the leader");
-    deepEqual(await seen(second), { brokers: 1, channels: 0 }, "the other tab");
+    equal(await seen(first), { brokers: 1, channels: 0 }, "the leader");
+    equal(await seen(second), { brokers: 1, channels: 0 }, "the other tab");
     await first.close();
     await second.evaluate(async () => {
       await db.collection("c").put("key", 2);

@@ -6,8 +6,8 @@ import { chromium, type Browser, type CDPSession, type Page } from "playwright-c
 import { START_MS, type Driver, type Start, type Tab } from "./driver.js";
 import { kill, said, start, type Group } from "./group.js";
 
-const EXECUTABLE = process.env["KORU_CHROMIUM"] ?? "/usr/bin/chromium";
-const ARGS = [
+export const EXECUTABLE = process.env["KORU_CHROMIUM"] ?? "/usr/bin/chromium";
+export const ARGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--disable-breakpad", "--password-store=basic", "--enable-logging=stderr",
   // A page that nobody looks at counts as much as one that somebody does.
