@@ -92,6 +92,8 @@ mod sorted;
 pub mod storage;
 mod sync;
 pub mod value;
+#[cfg_attr(not(test), allow(dead_code, reason = "the engine does not use it yet"))]
+mod vector;
 
 pub use clock::Timestamp;
 pub use codec::to_value;

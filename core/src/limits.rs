@@ -106,4 +106,9 @@ limits! {
     PAGE_ROWS_MAX: usize = 65_536, "rows";
     /// Most commits among which the call of a client is looked for that had lost its connection: a second or two of reading.
     TOKEN_COMMITS_MAX: u64 = 1_000_000, "commits";
+    /// Most components of a vector: embeddings have a few thousand at most, and sums and codes are laid out for no more.
+    VECTOR_DIMENSION_MAX: usize = 4096, "components";
+    /// Largest size of a component. The square of a distance of two vectors of the highest dimension is still a finite
+    /// 32-bit float.
+    VECTOR_COMPONENT_MAX: f32 = 1e17, "absolute value";
 }
