@@ -88,6 +88,8 @@ pub mod limits;
 pub mod local;
 mod log;
 pub mod protocol;
+#[allow(dead_code, reason = "search uses all of it")]
+mod query;
 mod sorted;
 pub mod storage;
 mod sync;
@@ -103,7 +105,8 @@ pub use database::{
     Snapshot, SnapshotCollection, Transaction, Watch, WatchOptions, WriteOptions,
 };
 pub use engine::{
-    Direction, Encoded, Event, Info, KeyRange, Lineage, LineageEdge, Order, Stats, Tag, VerifyReport,
+    Direction, Encoded, Event, Explain, Hit, Hits, Info, KeyRange, Lineage, LineageEdge, Order, Plan, Search, Stats, Tag,
+    VerifyReport,
     model::{
         Commit, CommitChange, CommitInfo, Document, DocumentChange, DocumentVersion, Durability, Expected, Moment, Row,
         Version,
@@ -113,7 +116,9 @@ pub use error::{Error, ErrorCode, Result};
 pub use history::diff;
 pub use host::Host;
 pub use id::{ActorId, CommitId, DatabaseId, VersionId};
+pub use query::Filter;
 pub use value::{Map, Value, from_value};
+pub use vector::{Codes, DEFAULT_VECTOR, IndexKind, Metric, VectorConfig, Vectors};
 
 /// Runs the example of the README.
 #[cfg(doctest)]

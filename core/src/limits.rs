@@ -37,6 +37,19 @@ limits! {
     /// Most elements and entries in one value, nested ones included. Each takes one byte of an encoding or more, but 32 to
     /// 56 bytes in memory.
     VALUE_ITEMS_MAX: usize = 8 << 20, "items";
+    /// Most named vectors of one version: title, body, picture, a few languages. Each is a search index of its own.
+    VECTORS_MAX: usize = 16, "vectors";
+    /// Largest encoding of the vectors of one version: the most of the largest, with their names.
+    VECTORS_BYTES_MAX: usize = 16 * (4096 * 4 + 128 + 8), "bytes";
+    /// Most conditions, operators and operands of `$in` and `$nin` in one filter. Each condition is looked for in every
+    /// document that is asked about.
+    FILTER_CONDITIONS_MAX: usize = 16_384, "conditions";
+    /// Deepest nesting of filters and `$not` in one filter. Both reading one and asking it recurse.
+    FILTER_DEPTH_MAX: usize = 32, "levels";
+    /// Most hits of one search. Each has its document.
+    SEARCH_K_MAX: usize = 10_000, "hits";
+    /// Most candidates that a search follows in a graph.
+    SEARCH_EF_MAX: usize = 10_000, "candidates";
     /// Most changes in one commit. A commit is encoded in memory and read back as one frame.
     COMMIT_CHANGES_MAX: usize = 1_000_000, "changes";
     /// Largest commit, header and values together. It is one frame and one write.

@@ -32,6 +32,7 @@ use crate::{
         tag_exists,
     },
     storage::Storage,
+    vector::VectorConfig,
 };
 use gate::Gate;
 use settle::Flusher;
@@ -375,6 +376,15 @@ impl Database {
 }
 
 impl Inner {
+    fn configure_vectors(&self, collection: &str, name: &str, config: VectorConfig) -> Result<Option<VersionId>> {
+        self.relieve()?;
+        let appended = {
+            let _turn = self.gate.acquire()?;
+            self.append(ready(self.engine.draft_vector_config(collection, name, config, CommitInfo::default()))?)?
+        };
+        self.settle(appended)
+    }
+
     /// Looks up what a draft replaces and lays it out; the caller holds the gate. `None` if there was nothing to write.
     fn append(&self, draft: Draft) -> Result<Option<Appended>> {
         self.append_scouted(draft, None)

@@ -22,8 +22,10 @@ mod moment;
 mod open;
 mod read;
 mod scan;
+mod search;
 mod slots;
 mod state;
+mod vectors;
 mod verify;
 
 pub(crate) use changes::Scope;
@@ -44,6 +46,7 @@ pub(crate) use moment::tag_exists;
 pub(crate) use read::LastVersion;
 pub(crate) use scan::{DiffScan, Scan, VersionScan};
 pub use scan::{KeyRange, Order};
+pub use search::{Explain, Hit, Hits, Plan, Search};
 pub(crate) use state::View;
 pub use verify::VerifyReport;
 

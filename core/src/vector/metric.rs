@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 
 /// How two vectors are compared, and what the score of a hit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Metric {
+pub enum Metric {
     /// The cosine of the angle between them, from -1 to 1; larger is nearer. It is 0 when either is the zero vector.
     Cosine,
     /// The Euclidean distance; smaller is nearer.
@@ -15,10 +15,10 @@ pub(crate) enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub(crate) const ALL: &'static [Metric] = &[Metric::Cosine, Metric::Euclidean, Metric::Dot];
+    pub const ALL: &'static [Metric] = &[Metric::Cosine, Metric::Euclidean, Metric::Dot];
 
     /// The name of the metric, the same in every language.
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Metric::Cosine => "cosine",
             Metric::Euclidean => "euclidean",
@@ -27,7 +27,7 @@ impl Metric {
     }
 
     /// The metric of a name.
-    pub(crate) fn from_name(name: &str) -> Option<Metric> {
+    pub fn from_name(name: &str) -> Option<Metric> {
         Metric::ALL.iter().copied().find(|metric| metric.name() == name)
     }
 

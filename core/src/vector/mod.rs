@@ -3,6 +3,12 @@
 //!
 //! Invariant: the same rows and the same query give the same scores, bit for bit, and the same order on every platform.
 
-pub(crate) mod kernel;
-pub(crate) mod metric;
+mod config;
+mod kernel;
+mod metric;
 pub(crate) mod score;
+pub(crate) mod vectors;
+
+pub use config::{Codes, IndexKind, VectorConfig};
+pub use metric::Metric;
+pub use vectors::{DEFAULT_VECTOR, Vectors};
