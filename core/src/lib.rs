@@ -44,6 +44,7 @@
 //! | ask for history, differences and origins | [`Collection::history`], [`Database::diff`], [`diff`], [`Database::lineage`] |
 //! | follow what is written | [`Database::watch`], [`Watch`], [`Event`] |
 //! | bring history from elsewhere, with its own times | [`Import`] |
+//! | say which documents are meant, by their fields | [`Filter`] |
 //! | know that all is well | [`Database::verify`], [`Database::info`], [`Database::stats`] |
 //!
 //! **Values** are null, booleans, 64-bit integers and floats, which are kept apart, text, bytes, arrays and maps: [`Value`], or anything
@@ -88,6 +89,8 @@ pub mod limits;
 pub mod local;
 mod log;
 pub mod protocol;
+#[allow(dead_code, reason = "search uses all of it")]
+mod query;
 mod sorted;
 pub mod storage;
 mod sync;
@@ -111,9 +114,15 @@ pub use error::{Error, ErrorCode, Result};
 pub use history::diff;
 pub use host::Host;
 pub use id::{ActorId, CommitId, DatabaseId, VersionId};
+pub use query::Filter;
 pub use value::{Map, Value, from_value};
 
 /// Runs the example of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// Runs the example of the page about filters.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/reference/filters.md")]
+struct Filters;

@@ -90,6 +90,12 @@ limits! {
     DIFF_EDITS_MAX: usize = 1024, "edits";
     /// Most work that all edit scripts of one diff may do, in comparisons: some tenths of a second.
     DIFF_STEPS_MAX: usize = 64 << 20, "steps";
+    /// Most conditions and operators in one filter. Each may be looked for in every document that is asked about.
+    FILTER_CONDITIONS_MAX: usize = 1024, "conditions";
+    /// Most operands of all `$in` and `$nin` of one filter. They are kept in order, so a document is held against a few.
+    FILTER_OPERANDS_MAX: usize = 65_536, "operands";
+    /// Deepest nesting of filters and `$not` in one filter. Both reading one and asking it recurse.
+    FILTER_DEPTH_MAX: usize = 32, "levels";
     /// How long an acknowledged commit may stay unsynced under relaxed durability while maintenance runs.
     RELAXED_SYNC_MS: u64 = 100, "milliseconds";
     /// Largest batch of the call protocol: the largest commit, and some room for what is written around it. It also bounds
