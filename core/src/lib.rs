@@ -44,6 +44,7 @@
 //! | ask for history, differences and origins | [`Collection::history`], [`Database::diff`], [`diff`], [`Database::lineage`] |
 //! | follow what is written | [`Database::watch`], [`Watch`], [`Event`] |
 //! | bring history from elsewhere, with its own times | [`Import`] |
+//! | say which documents are meant, by their fields | [`Filter`] |
 //! | know that all is well | [`Database::verify`], [`Database::info`], [`Database::stats`] |
 //!
 //! **Values** are null, booleans, 64-bit integers and floats, which are kept apart, text, bytes, arrays and maps: [`Value`], or anything
@@ -124,3 +125,8 @@ pub use vector::{Codes, DEFAULT_VECTOR, IndexKind, Metric, VectorConfig, Vectors
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// Runs the example of the page about filters.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/reference/filters.md")]
+struct Filters;

@@ -41,11 +41,6 @@ limits! {
     VECTORS_MAX: usize = 16, "vectors";
     /// Largest encoding of the vectors of one version: the most of the largest, with their names.
     VECTORS_BYTES_MAX: usize = 16 * (4096 * 4 + 128 + 8), "bytes";
-    /// Most conditions, operators and operands of `$in` and `$nin` in one filter. Each condition is looked for in every
-    /// document that is asked about.
-    FILTER_CONDITIONS_MAX: usize = 16_384, "conditions";
-    /// Deepest nesting of filters and `$not` in one filter. Both reading one and asking it recurse.
-    FILTER_DEPTH_MAX: usize = 32, "levels";
     /// Most hits of one search. Each has its document.
     SEARCH_K_MAX: usize = 10_000, "hits";
     /// Most candidates that a search follows in a graph.
@@ -103,6 +98,12 @@ limits! {
     DIFF_EDITS_MAX: usize = 1024, "edits";
     /// Most work that all edit scripts of one diff may do, in comparisons: some tenths of a second.
     DIFF_STEPS_MAX: usize = 64 << 20, "steps";
+    /// Most conditions and operators in one filter. Each may be looked for in every document that is asked about.
+    FILTER_CONDITIONS_MAX: usize = 1024, "conditions";
+    /// Most operands of all `$in` and `$nin` of one filter. They are kept in order, so a document is held against a few.
+    FILTER_OPERANDS_MAX: usize = 65_536, "operands";
+    /// Deepest nesting of filters and `$not` in one filter. Both reading one and asking it recurse.
+    FILTER_DEPTH_MAX: usize = 32, "levels";
     /// How long an acknowledged commit may stay unsynced under relaxed durability while maintenance runs.
     RELAXED_SYNC_MS: u64 = 100, "milliseconds";
     /// Largest batch of the call protocol: the largest commit, and some room for what is written around it. It also bounds

@@ -11,12 +11,17 @@ use std::{
 
 /// Each module may use those to its left.
 const ORDER: &[&str] = &[
-    "limits", "error", "bug", "sync", "sorted", "host", "id", "clock", "value", "vector", "codec", "storage", "log",
-    "index", "history", "engine", "local", "protocol", "database", "fuzzing",
+    "limits", "error", "bug", "sync", "sorted", "host", "id", "clock", "value", "codec", "vector", "storage", "log",
+    "index", "history", "query", "engine", "local", "protocol", "database", "fuzzing",
 ];
 
 /// Pure modules, and what they must not see although it is to their left.
-const PURE: &[(&str, &[&str])] = &[("codec", &["host"]), ("history/diff", &["storage", "host", "log", "index"])];
+const PURE: &[(&str, &[&str])] = &[
+    ("codec", &["host"]),
+    ("history/diff", &["storage", "host", "log", "index"]),
+    ("query", &["storage", "host", "clock", "log", "index", "history"]),
+    ("vector", &["storage", "host", "clock"]),
+];
 
 #[test]
 fn a_module_of_the_core_uses_only_the_layers_below_it() {

@@ -25,6 +25,7 @@
 
 mod decode;
 mod encode;
+mod find;
 mod read;
 mod token;
 mod walk;
@@ -32,7 +33,9 @@ pub(crate) mod write;
 
 pub(crate) use decode::decode;
 pub(crate) use encode::encode;
+pub(crate) use find::find;
 pub(crate) use read::read;
+pub(crate) use token::Token;
 pub(crate) use walk::{Item, Values, Walked};
 
 use crate::{error::Result, value::Value};

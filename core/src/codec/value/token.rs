@@ -3,10 +3,10 @@
 #![deny(clippy::indexing_slicing)]
 
 use super::{SHORT_COUNT_MAX, SHORT_STRING_MAX, decode::Reader, exact_f32, tag};
-use crate::error::Result;
+use crate::{error::Result, value::Value};
 
 /// What a value begins with. The elements of an array and the entries of a map follow it.
-pub(super) enum Token<'a> {
+pub(crate) enum Token<'a> {
     Null,
     Bool(bool),
     Int(i64),
@@ -17,6 +17,21 @@ pub(super) enum Token<'a> {
     Array(usize),
     /// With the number of its entries.
     Map(usize),
+}
+
+impl<'a> From<&'a Value> for Token<'a> {
+    fn from(value: &'a Value) -> Token<'a> {
+        match value {
+            Value::Null => Token::Null,
+            Value::Bool(value) => Token::Bool(*value),
+            Value::Int(int) => Token::Int(*int),
+            Value::Float(float) => Token::Float(*float),
+            Value::String(text) => Token::Text(text),
+            Value::Bytes(bytes) => Token::Bytes(bytes),
+            Value::Array(items) => Token::Array(items.len()),
+            Value::Map(map) => Token::Map(map.len()),
+        }
+    }
 }
 
 impl<'a> Reader<'a> {

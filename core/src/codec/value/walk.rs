@@ -61,7 +61,8 @@ impl<'a> Values<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn walk(&mut self, depth: usize) -> Result<Item<'a>> {
+    /// Passes over one value.
+    pub(super) fn walk(&mut self, depth: usize) -> Result<Item<'a>> {
         Ok(match self.token()? {
             Token::Null => Item::Null,
             Token::Bool(value) => Item::Bool(value),
