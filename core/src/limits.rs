@@ -41,6 +41,8 @@ limits! {
     VECTORS_MAX: usize = 16, "vectors";
     /// Largest encoding of the vectors of one version: the most of the largest, with their names.
     VECTORS_BYTES_MAX: usize = 16 * (4096 * 4 + 128 + 8), "bytes";
+    /// Most rows of one named vector, those of past versions with them: a row is a number of 32 bits, with room to spare.
+    VECTOR_ROWS_MAX: usize = 1 << 30, "rows";
     /// Most hits of one search. Each has its document.
     SEARCH_K_MAX: usize = 10_000, "hits";
     /// Most candidates that a search follows in a graph.

@@ -5,7 +5,9 @@
 
 mod config;
 mod kernel;
+pub(crate) mod mask;
 mod metric;
+pub(crate) mod rows;
 pub(crate) mod score;
 pub(crate) mod vectors;
 
