@@ -25,6 +25,8 @@ mod scan;
 mod search;
 mod slots;
 mod state;
+mod vector_snapshot;
+mod vector_store;
 mod vectors;
 mod verify;
 
@@ -48,6 +50,7 @@ pub(crate) use scan::{DiffScan, Scan, VersionScan};
 pub use scan::{KeyRange, Order};
 pub use search::{Explain, Hit, Hits, Plan, Search};
 pub(crate) use state::View;
+pub(crate) use vector_store::VectorStep;
 pub use verify::VerifyReport;
 
 use crate::{
@@ -87,6 +90,8 @@ pub(crate) struct EngineOptions {
     pub(crate) segment_bytes: u64,
     /// Log behind the last checkpoint at which the next one is due.
     pub(crate) tail_bytes: u64,
+    /// Memory that the indexes of vectors may take.
+    pub(crate) vector_bytes: usize,
 }
 
 /// An open database.
@@ -116,6 +121,11 @@ pub(crate) struct Engine<S> {
     documents: Pool<Document>,
     blocks: Pool<CachedBlock>,
     doorkeeper: Doorkeeper,
+    /// The indexes of vectors; `None` until they are needed.
+    vectors: RwLock<Option<vector_store::VectorStore>>,
+    /// The last commit that is in them.
+    vectors_applied: AtomicU64,
+    scratches: Mutex<Vec<crate::vector::hnsw::Scratch>>,
     closed: AtomicBool,
     poisoned: Mutex<Option<String>>,
     is_poisoned: AtomicBool,

@@ -22,7 +22,7 @@ use crate::{
 use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
 
 /// The collection that holds the configurations.
-const VECTORS: &str = "$vectors";
+pub(super) const VECTORS: &str = "$vectors";
 
 fn config_key(collection: &str, name: &str) -> String {
     format!("{collection}/{name}")

@@ -94,6 +94,32 @@ impl Mask {
         })
     }
 
+    /// The rows of the set from one on, in order.
+    pub(crate) fn iter_from(&self, from: u32) -> impl Iterator<Item = u32> {
+        let first = from as usize / WORD;
+        let words = self.words.get(first..).unwrap_or_default().iter().enumerate();
+        words.flat_map(move |(at, word)| {
+            let mut left = if at == 0 { word & (u64::MAX << (from as usize % WORD)) } else { *word };
+            core::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros())?;
+                left &= left - 1;
+                Some(((first + at) * WORD) as u32 + bit)
+            })
+        })
+    }
+
+    /// The words that it is made of.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// How many of the first `rows` are in the set.
+    pub(crate) fn first(&self, rows: usize) -> usize {
+        let (whole, rest) = (rows / WORD, rows % WORD);
+        let counted = self.words.iter().take(whole).map(|word| word.count_ones() as usize).sum::<usize>();
+        counted + (self.word(whole) & ((1 << rest) - 1)).count_ones() as usize
+    }
+
     /// Keeps the rows that are in the other set as well.
     pub(crate) fn intersect(&mut self, other: &Mask) {
         for (at, word) in self.words.iter_mut().enumerate() {

@@ -7,3 +7,4 @@
 
 pub(crate) mod detect;
 pub(crate) mod float;
+pub(crate) mod int8;
