@@ -9,6 +9,10 @@
 //! Invariant: sums are integers, and what is done with them is one multiplication or addition at a time, so that a score has
 //! the same bits on every platform.
 
+mod bytes;
+#[cfg(test)]
+mod tests;
+
 use crate::vector::{
     kernel::int8::{self, lines::Lines},
     metric::Metric,

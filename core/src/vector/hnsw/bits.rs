@@ -34,6 +34,11 @@ impl Seen {
         self.words.resize(count.div_ceil(64), 0);
     }
 
+    /// Whether a row is marked.
+    pub(super) fn contains(&self, row: u32) -> bool {
+        contains(&self.words, row)
+    }
+
     /// Marks a row; whether it is new.
     #[inline]
     pub(super) fn insert(&mut self, row: u32) -> bool {

@@ -25,9 +25,14 @@ pub(crate) struct Task {
     pub(super) entries: Vec<u64>,
     /// Which part of the work it has.
     pub(super) part: Range<usize>,
+    /// The rows that it made lists for, where that does not follow from its part.
+    pub(super) rows: Vec<u32>,
     /// The lists that it made, one after another.
     pub(super) lists: Vec<u32>,
 }
+
+/// Rows that are searched for again at once.
+const AGAIN_AT_ONCE: usize = 64;
 
 /// Less work than this is not worth a thread.
 pub(super) const PARALLEL_MIN: usize = 64;
@@ -47,54 +52,69 @@ impl Graph {
 
     /// Takes in one batch, the rows up to `end`.
     fn insert(&mut self, codes: &Codes, end: u32, parallel: &dyn Parallel, tasks: &mut [Task]) {
-        let (start, m) = (self.rows, self.params.m);
-        let graph = &*self;
-        share(tasks, (end - start) as usize);
+        let start = self.rows;
+        let batch: Vec<u32> = (start..end).filter(|row| !contains(&self.removed, *row)).collect();
+        self.find_all(codes, &batch, parallel, tasks);
+        self.rows = end;
+        self.links.grow(start..end);
+        self.link(codes, &batch, parallel, tasks);
+        for row in batch {
+            let level = level(row, self.params.m);
+            if self.entry.is_none_or(|entry| entry.level < level) {
+                self.entry = Some(Entry { row, level });
+            }
+        }
+    }
+
+    /// Searches again for rows that are in the graph already, ascending, and gives them the links that they would get as new.
+    pub(super) fn insert_again(&mut self, codes: &Codes, rows: &[u32], parallel: &dyn Parallel, tasks: &mut [Task]) {
+        for batch in rows.chunks(AGAIN_AT_ONCE) {
+            self.find_all(codes, batch, parallel, tasks);
+            self.link(codes, batch, parallel, tasks);
+        }
+    }
+
+    fn find_all(&self, codes: &Codes, batch: &[u32], parallel: &dyn Parallel, tasks: &mut [Task]) {
+        share(tasks, batch.len());
         parallel.each(tasks, &|task| {
             task.lists.clear();
             for at in task.part.clone() {
-                graph.find(codes, start, start + at as u32, task);
+                self.find(codes, &batch[..at], batch[at], task);
             }
         });
+    }
 
-        self.rows = end;
-        self.links.grow(start..end);
+    /// Writes the lists that the tasks found for the batch, and the links that come back.
+    fn link(&mut self, codes: &Codes, batch: &[u32], parallel: &dyn Parallel, tasks: &mut [Task]) {
+        let m = self.params.m;
         // For each level the links that come back, as target and source.
         let mut back: Vec<Vec<u64>> = Vec::new();
         let mut lists = tasks.iter().flat_map(|task| task.lists.chunks_exact(m as usize));
-        for row in start..end {
-            for (level, list) in (0..=level(row, m)).zip(&mut lists) {
-                links::write(self.links.list_mut(row, level), filled(list));
+        for row in batch {
+            for (level, list) in (0..=level(*row, m)).zip(&mut lists) {
+                links::write(self.links.list_mut(*row, level), filled(list));
                 let at = usize::from(level);
                 back.resize_with(back.len().max(at + 1), Vec::new);
-                back[at].extend(filled(list).iter().map(|target| u64::from(*target) << 32 | u64::from(row)));
+                back[at].extend(filled(list).iter().map(|target| u64::from(*target) << 32 | u64::from(*row)));
             }
         }
         for (level, back) in back.iter_mut().enumerate() {
             back.sort_unstable();
             self.link_back(codes, level as u8, back, parallel, tasks);
         }
-        for row in start..end {
-            let level = level(row, m);
-            if !contains(&self.removed, row) && self.entry.is_none_or(|entry| entry.level < level) {
-                self.entry = Some(Entry { row, level });
-            }
-        }
     }
 
-    /// Finds the links of one row of the batch that begins at `start`: for each of its levels, from the lowest, a list of `m`.
-    fn find(&self, codes: &Codes, start: u32, new: u32, task: &mut Task) {
+    /// Finds the links of one row of a batch: for each of its levels, from the lowest, a list of `m`. `peers` are the rows
+    /// before it in the batch.
+    fn find(&self, codes: &Codes, peers: &[u32], new: u32, task: &mut Task) {
         let (m, ef) = (self.params.m as usize, self.params.ef_construction as usize);
         let own = level(new, self.params.m);
         let Task { scratch, selector, entries, lists, .. } = task;
         let at = lists.len();
         lists.resize(at + m * (usize::from(own) + 1), NONE);
-        if contains(&self.removed, new) {
-            return;
-        }
         let probe = codes.row(new);
         scratch.batch.clear();
-        scratch.batch.extend((start..new).filter(|peer| !contains(&self.removed, *peer)));
+        scratch.batch.extend_from_slice(peers);
         scratch.score(codes, probe);
         entries.clear();
         entries.extend(scratch.batch.iter().zip(&scratch.scores).map(|(peer, score)| entry(*score, *peer)));
@@ -102,7 +122,7 @@ impl Graph {
         let top = self.entry.map_or(0, |entry| entry.level);
         let mut from = self.entry.map(|entry| entry.row);
         for on in (0..=own.max(top)).rev() {
-            scratch.reset(start as usize, ef);
+            scratch.reset(self.rows as usize, ef);
             if let Some(row) = &mut from
                 && on <= top
             {
@@ -113,10 +133,13 @@ impl Graph {
                 };
             }
             if on <= own {
-                for peer in entries.iter().filter(|peer| level(row(**peer), self.params.m) >= on) {
-                    scratch.pool.offer(*peer);
+                for peer in &*entries {
+                    let peer_row = row(*peer);
+                    if level(peer_row, self.params.m) >= on && !scratch.seen.contains(peer_row) {
+                        scratch.pool.offer(*peer);
+                    }
                 }
-                selector.select(codes, probe, scratch.pool.entries(), m);
+                selector.select(codes, new, scratch.pool.entries(), m);
                 links::write(&mut lists[at + m * usize::from(on)..][..m], &selector.rows);
             }
         }
@@ -139,7 +162,12 @@ impl Graph {
         let work = |task: &mut Task| {
             task.lists.clear();
             for group in back[task.part.clone()].chunk_by(|a, b| target(*a) == target(*b)) {
-                graph.join(codes, level, target(group[0]), group.iter().map(|pair| *pair as u32), task);
+                let row = target(group[0]);
+                let list = filled(graph.links.list(row, level));
+                task.scratch.batch.clear();
+                task.scratch.batch.extend_from_slice(list);
+                task.scratch.batch.extend(group.iter().map(|pair| *pair as u32).filter(|other| !list.contains(other)));
+                graph.choose(codes, level, row, task);
             }
         };
         if back.len() < PARALLEL_MIN {
@@ -154,25 +182,21 @@ impl Graph {
         }
     }
 
-    /// Appends to the task the list of a row with more rows in it.
-    pub(super) fn join(&self, codes: &Codes, level: u8, row: u32, more: impl Iterator<Item = u32>, task: &mut Task) {
+    /// Appends to the task the list of a row: of the rows of the batch all, or those that are chosen if there is no room.
+    pub(super) fn choose(&self, codes: &Codes, level: u8, row: u32, task: &mut Task) {
         let Task { scratch, selector, entries, lists, .. } = task;
         let places = self.links.places(level);
-        scratch.batch.clear();
-        scratch.batch.extend_from_slice(filled(self.links.list(row, level)));
-        scratch.batch.extend(more);
         let at = lists.len();
         lists.resize(at + places, NONE);
         if scratch.batch.len() <= places {
             links::write(&mut lists[at..], &scratch.batch);
             return;
         }
-        let probe = codes.row(row);
-        scratch.score(codes, probe);
+        scratch.score(codes, codes.row(row));
         entries.clear();
-        entries.extend(scratch.batch.iter().zip(&scratch.scores).map(|(row, score)| entry(*score, *row)));
+        entries.extend(scratch.batch.iter().zip(&scratch.scores).map(|(other, score)| entry(*score, *other)));
         entries.sort_unstable_by(|a, b| b.cmp(a));
-        selector.select(codes, probe, entries, places);
+        selector.select(codes, row, entries, places);
         links::write(&mut lists[at..], &selector.rows);
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn level(row: u32, m: u32) -> u8 {
 }
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): every bit of the result depends on every bit of the number.
-pub(super) fn mix(number: u64) -> u64 {
+fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

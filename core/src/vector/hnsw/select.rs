@@ -17,15 +17,16 @@ pub(super) struct Selector {
 }
 
 impl Selector {
-    /// Selects up to `most` of the candidates, which are sorted, nearest first. `probe` is the row itself.
-    pub(super) fn select(&mut self, codes: &Codes, probe: Probe<'_>, candidates: &[u64], most: usize) {
+    /// Selects up to `most` of the candidates, which are sorted, nearest first. It does not select itself.
+    pub(super) fn select(&mut self, codes: &Codes, own: u32, candidates: &[u64], most: usize) {
         self.rows.clear();
+        let bias = codes.row(own).bias;
         for &candidate in candidates {
             if self.rows.len() == most {
                 break;
             }
             let row = pool::row(candidate);
-            if self.is_apart(codes, codes.row(row), pool::score(candidate) + probe.bias) {
+            if row != own && self.is_apart(codes, codes.row(row), pool::score(candidate) + bias) {
                 self.rows.push(row);
             }
         }

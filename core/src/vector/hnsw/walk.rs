@@ -27,6 +27,11 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// How many rows the last search scored.
+    pub(crate) fn scored(&self) -> usize {
+        self.scored
+    }
+
     /// Forgets all, for a walk that keeps the best `ef` of rows below `count`.
     pub(super) fn reset(&mut self, count: usize, ef: usize) {
         self.seen.reset(count);
