@@ -209,8 +209,8 @@ impl Collection {
     /// `NOT_FOUND` for a name that no document ever had a vector of, or for a document to be searched from that is not there;
     /// `DIMENSION_MISMATCH`; `INVALID_ARGUMENT` or `LIMIT_EXCEEDED` for a search that is not possible.
     pub fn search(&self, search: &Search) -> Result<Hits> {
-        let engine = &self.database.0.engine;
-        ready(engine.search(&engine.view(), &self.name, search))
+        let view = self.database.0.engine.view();
+        self.database.0.search(&view, &self.name, search)
     }
 
     /// Sets how the vectors of a name are searched. The first vector that is put sets it to

@@ -1,8 +1,9 @@
 //! The engine: the log, the index over it and everything that is done with them, on any storage.
 //!
 //! All of it is synchronous logic; only calls that reach the storage are `async`, and with a synchronous storage they are
-//! ready at the first poll. Whoever drives the engine keeps three rules: one writer at a time between [`Engine::prepare`]
-//! and [`Engine::append`] (the *gate*), one flush at a time, one maintenance step at a time.
+//! ready at the first poll. Whoever drives the engine keeps four rules: one writer at a time between [`Engine::prepare`]
+//! and [`Engine::append`] (the *gate*), one flush at a time, one maintenance step at a time, and one at a time who brings the
+//! indexes of vectors up to date (the *vectors turn*).
 
 pub(crate) mod cache;
 mod changes;
@@ -23,6 +24,7 @@ mod open;
 mod read;
 mod scan;
 mod search;
+mod search_index;
 mod slots;
 mod state;
 mod vector_snapshot;

@@ -14,7 +14,10 @@ use super::{
     rows::Rows,
     score::Query,
 };
-use crate::limits;
+use crate::{
+    codec::{cursor::Cursor, varint::write_u64},
+    limits,
+};
 use alloc::vec::Vec;
 
 /// Rows from which `auto` chooses the graph: where it is quicker than a scan of codes, with room.
@@ -74,14 +77,7 @@ pub(crate) struct Found {
 
 impl Structure {
     pub(crate) fn new(layout: Layout) -> Structure {
-        let codes = match layout.codes {
-            // Signed bytes begin as floats: their centre is taken of the first rows.
-            Codes::F32 | Codes::I8 | Codes::Auto => flat::Codes::F32,
-            Codes::F16 => flat::Codes::F16,
-            Codes::I4 => flat::Codes::I4,
-            Codes::Binary => flat::Codes::Binary,
-        };
-        Structure { layout, rows: Kept::Flat(Flat::new(layout.dimension, layout.metric, codes)) }
+        Structure { layout, rows: Kept::Flat(Flat::new(layout.dimension, layout.metric, flat_codes(layout.codes))) }
     }
 
     pub(crate) fn layout(&self) -> Layout {
@@ -166,89 +162,99 @@ impl Structure {
             }
             Kept::Bytes { codes, graph } => {
                 let probe = codes.query(query.vector());
-                let mut best = Best::new(keep);
-                let linked = self.linked();
+                let (linked, len) = (self.linked() as u32, codes.len() as u32);
+                let mut found: Vec<hnsw::Candidate> = Vec::new();
                 let mut by_graph = false;
                 if self.follows_graph() {
-                    let ef = ef.max(keep);
-                    let all = mask.rows() >= linked && mask.first(linked) == linked;
-                    let filter = hnsw::Filter {
-                        accept: mask.words(),
-                        count: mask.first(linked),
-                        // A scan scores a row in a small part of the time that the graph takes for one.
-                        budget: (linked / 4).max(4 * ef),
-                    };
-                    let found = graph.search(codes, &probe, ef, (!all).then_some(filter), scratch);
-                    for candidate in found.unwrap_or_default() {
-                        best.add(candidate.row, candidate.score);
-                    }
-                    by_graph = found.is_some();
+                    let count = mask.first(linked as usize);
+                    let filter = hnsw::Filter { accept: mask.words(), count };
+                    let filter = (count < linked as usize).then_some(filter);
+                    let walked = graph.search(codes, &probe, ef.max(keep), filter, scratch);
+                    by_graph = walked.is_some();
+                    found.extend(walked.unwrap_or_default());
                 }
                 let from = if by_graph { linked } else { 0 };
-                scan(codes, &probe, mask, from as u32, &mut best);
-                Found { by_graph, exact: false, rows: best.finish() }
+                if from < len {
+                    found.extend(hnsw::scan(codes, &probe, from..len, Some(mask.words()), keep, scratch));
+                }
+                found.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
+                found.truncate(keep);
+                let rows = found.into_iter().map(|c| (c.row, c.score)).collect();
+                Found { by_graph, exact: false, rows }
             }
         }
     }
-}
 
-/// Scores the rows of a set from one on.
-fn scan(codes: &int8::Codes, query: &int8::Query, mask: &Mask, from: u32, best: &mut Best) {
-    let (mut batch, mut sums, mut scores) = (Vec::with_capacity(64), Vec::new(), Vec::new());
-    let mut score = |batch: &mut Vec<u32>, best: &mut Best| {
-        codes.scores(query.probe(), batch, &mut sums, &mut scores);
-        batch.iter().zip(&scores).for_each(|(row, score)| best.add(*row, *score));
-        batch.clear();
-    };
-    let len = codes.len() as u32;
-    for row in mask.iter_from(from).take_while(|row| *row < len) {
-        batch.push(row);
-        if batch.len() == 64 {
-            score(&mut batch, best);
-        }
-    }
-    score(&mut batch, best);
-}
-
-/// The rows with the largest scores; of equal ones the first.
-struct Best {
-    keep: usize,
-    least: f32,
-    rows: Vec<(u32, f32)>,
-}
-
-fn nearest(a: &(u32, f32), b: &(u32, f32)) -> core::cmp::Ordering {
-    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
-}
-
-impl Best {
-    fn new(keep: usize) -> Best {
-        Best { keep: keep.max(1), least: f32::NEG_INFINITY, rows: Vec::new() }
-    }
-
-    #[inline]
-    fn add(&mut self, row: u32, score: f32) {
-        if score < self.least {
-            return;
-        }
-        self.rows.push((row, score));
-        if self.rows.len() >= 2 * self.keep + 64 {
-            self.shrink();
+    /// Appends everything to bytes.
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+        let Layout { dimension, metric, codes, graph } = self.layout;
+        let place = Codes::ALL.iter().position(|each| *each == codes).unwrap_or_default();
+        out.extend_from_slice(&(dimension as u16).to_le_bytes());
+        out.extend_from_slice(&[metric.number(), place as u8, u8::from(graph)]);
+        let part = |out: &mut Vec<u8>, write: &dyn Fn(&mut Vec<u8>)| {
+            let at = out.len();
+            out.extend_from_slice(&[0; 8]);
+            write(out);
+            let bytes = (out.len() - at - 8) as u64;
+            out[at..at + 8].copy_from_slice(&bytes.to_le_bytes());
+        };
+        match &self.rows {
+            Kept::Flat(flat) => {
+                out.push(0);
+                part(out, &|out| flat.write_to(out));
+            }
+            Kept::Bytes { codes, graph } => {
+                out.push(1);
+                part(out, &|out| codes.write_to(out));
+                part(out, &|out| graph.write(&mut |bytes| out.extend_from_slice(bytes)));
+            }
         }
     }
 
-    fn shrink(&mut self) {
-        if self.rows.len() > self.keep {
-            self.rows.select_nth_unstable_by(self.keep - 1, nearest);
-            self.rows.truncate(self.keep);
-            self.least = self.rows.iter().map(|row| row.1).fold(f32::INFINITY, f32::min);
-        }
+    /// What was written. `None` if that is not what the bytes are.
+    pub(crate) fn read_from(input: &mut Cursor<'_>) -> Option<Structure> {
+        let dimension = usize::from(u16::from_le_bytes(input.array()?));
+        let metric = Metric::from_number(input.u8()?)?;
+        let codes = *Codes::ALL.get(usize::from(input.u8()?))?;
+        let graph = input.u8().filter(|flag| *flag < 2)? == 1;
+        let layout = Layout { dimension, metric, codes, graph };
+        let rows = match input.u8()? {
+            0 => {
+                let flat = Flat::read_from(part(input)?)?;
+                let same = (flat.dimension(), flat.metric(), flat.codes()) == (dimension, metric, flat_codes(codes));
+                Kept::Flat(flat).filter_if(same)?
+            }
+            1 if codes == Codes::I8 => {
+                let codes = int8::Codes::read_from(part(input)?, metric, dimension)?;
+                let graph = Graph::read(part(input)?).ok()?;
+                let same = graph.rows() as usize <= codes.len();
+                Kept::Bytes { codes, graph }.filter_if(same)?
+            }
+            _ => return None,
+        };
+        Some(Structure { layout, rows })
     }
+}
 
-    fn finish(mut self) -> Vec<(u32, f32)> {
-        self.shrink();
-        self.rows.sort_unstable_by(nearest);
-        self.rows
+/// Bytes with their length in front.
+fn part<'i>(input: &mut Cursor<'i>) -> Option<&'i [u8]> {
+    let bytes = input.u64()?;
+    input.bytes(usize::try_from(bytes).ok()?)
+}
+
+impl Kept {
+    fn filter_if(self, keep: bool) -> Option<Kept> {
+        keep.then_some(self)
+    }
+}
+
+/// How rows begin to be kept. Signed bytes begin as floats: their centre is taken of the first rows.
+fn flat_codes(codes: Codes) -> flat::Codes {
+    match codes {
+        Codes::F32 | Codes::I8 | Codes::Auto => flat::Codes::F32,
+        Codes::F16 => flat::Codes::F16,
+        Codes::I4 => flat::Codes::I4,
+        Codes::Binary => flat::Codes::Binary,
     }
 }
 
@@ -306,8 +312,33 @@ impl Index {
         self.structure.as_ref().filter(|s| s.len() == self.rows.len() && s.layout == layout)
     }
 
-    /// The rows of a set that a filter was not asked about yet.
-    pub(crate) fn unasked(&mut self, filter: &[u8], mask: &Mask) -> Vec<u32> {
+    /// Appends everything but what filters say to bytes.
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+        write_u64(out, self.dimension as u64);
+        self.rows.write_to(out);
+        // Codes that lag behind the rows are made anew.
+        match self.structure.as_ref().filter(|structure| structure.len() == self.rows.len()) {
+            None => out.push(0),
+            Some(structure) => {
+                out.push(1);
+                structure.write_to(out);
+            }
+        }
+    }
+
+    /// What was written. `None` if that is not what the bytes are.
+    pub(crate) fn read_from(input: &mut Cursor<'_>) -> Option<Index> {
+        let mut index = Index::new(input.length(limits::VECTOR_DIMENSION_MAX).filter(|dimension| *dimension > 0)?);
+        index.rows = Rows::read_from(input)?;
+        if input.u8().filter(|flag| *flag < 2)? == 1 {
+            let fits = |s: &Structure| s.len() == index.rows.len() && s.layout.dimension == index.dimension;
+            index.structure = Some(Structure::read_from(input).filter(fits)?);
+        }
+        Some(index)
+    }
+
+    /// The rows of a set that a filter is known to take, and those that it was not asked about yet.
+    pub(crate) fn filter(&mut self, filter: &[u8], mask: &Mask) -> (Mask, Vec<u32>) {
         let at = match self.filters.iter().position(|f| f.filter == filter) {
             Some(at) => at,
             None => {
@@ -318,9 +349,10 @@ impl Index {
         };
         // The one that was used last stands first.
         self.filters[..=at].rotate_right(1);
-        let mut unasked = mask.clone();
+        let (mut taken, mut unasked) = (mask.clone(), mask.clone());
+        taken.intersect(&self.filters[0].taken);
         unasked.subtract(&self.filters[0].asked);
-        unasked.iter().collect()
+        (taken, unasked.iter().collect())
     }
 
     /// Keeps what a filter says of rows.
@@ -335,14 +367,5 @@ impl Index {
                 filtered.taken.insert(row);
             }
         }
-    }
-
-    /// Leaves in a set only the rows that a filter takes. `false` if it was not asked about all of them.
-    pub(crate) fn filter(&self, filter: &[u8], mask: &mut Mask) -> bool {
-        let Some(filtered) = self.filters.iter().find(|f| f.filter == filter) else { return false };
-        let mut unasked = mask.clone();
-        unasked.subtract(&filtered.asked);
-        mask.intersect(&filtered.taken);
-        unasked.count() == 0
     }
 }
