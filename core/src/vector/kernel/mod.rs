@@ -7,3 +7,5 @@
 
 pub(crate) mod detect;
 pub(crate) mod float;
+mod lanes;
+pub(crate) mod lookup;
