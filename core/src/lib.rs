@@ -107,7 +107,7 @@ pub use database::{
 };
 pub use engine::{
     Direction, Encoded, Event, Explain, Hit, Hits, Info, KeyRange, Lineage, LineageEdge, Order, Plan, Search, Stats, Tag,
-    VerifyReport,
+    VectorInfo, VerifyReport,
     model::{
         Commit, CommitChange, CommitInfo, Document, DocumentChange, DocumentVersion, Durability, Expected, Moment, Row,
         Version,

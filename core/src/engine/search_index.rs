@@ -13,6 +13,7 @@ use super::{
     vectors::check_dimension,
 };
 use crate::{
+    clock::Timestamp,
     codec::commit::RECORD_OVERHEAD,
     error::Result,
     id::VersionId,
@@ -27,7 +28,6 @@ use crate::{
         score,
     },
 };
-use crate::clock::Timestamp;
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 /// What reading a vector from the log and comparing it takes, in nanoseconds: what the planner counts with. One number for
@@ -149,7 +149,7 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// The last commit of the own actor that a view shows.
-    fn until(&self, view: &View) -> Until {
+    pub(super) fn until(&self, view: &View) -> Until {
         let all = Until { sequence: view.sequence, time: Timestamp::MAX, counter: u64::MAX };
         match &view.at {
             At::Latest => all,

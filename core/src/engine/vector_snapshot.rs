@@ -46,6 +46,11 @@ impl VectorStore {
 }
 
 impl Snapshot {
+    /// Whether indexes can be made of it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.restore().is_some()
+    }
+
     fn restore(&self) -> Option<VectorStore> {
         let mut input = Cursor::new(&self.body);
         let mut store = VectorStore::new(self.position);
