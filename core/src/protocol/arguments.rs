@@ -35,7 +35,7 @@ pub(super) struct WriteInfo {
     pub(super) after: Option<u64>,
 }
 
-fn wrong(name: &str, wanted: &str) -> Error {
+pub(super) fn wrong(name: &str, wanted: &str) -> Error {
     Error::invalid(format!("the argument {name}: {wanted} is expected"))
 }
 
@@ -79,6 +79,22 @@ impl<'a> Arguments<'a> {
             Item::Null => Ok(None),
             _ => Err(wrong(name, "an integer")),
         }
+    }
+
+    /// The next argument, if it is bytes or a map: vectors stand behind a value only where there are some.
+    pub(super) fn bytes_or_map(&mut self, name: &str) -> Result<Option<Walked<'a>>> {
+        let mut ahead = *self;
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let next = ahead.take(name)?;
+        Ok(match next.item {
+            Item::Bytes(_) | Item::Map => {
+                *self = ahead;
+                Some(next)
+            }
+            _ => None,
+        })
     }
 
     /// A handle.
@@ -132,7 +148,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// A map, or nothing for null.
-    fn map_or_null(&mut self, name: &str) -> Result<Option<Map>> {
+    pub(super) fn map_or_null(&mut self, name: &str) -> Result<Option<Map>> {
         let walked = self.take(name)?;
         match walked.item {
             Item::Null => Ok(None),

@@ -1,4 +1,7 @@
-use super::rig::{Client, NULL, map, message, v};
+use super::{
+    rig::{Client, NULL, map, message, v},
+    vectors::floats,
+};
 use crate::{
     ErrorCode, Value,
     limits::{BATCH_BYTES_MAX, CALLS_MAX},
@@ -31,7 +34,7 @@ fn arguments_that_cannot_be_read_fail_their_call_alone() {
     let version = "1@00000000000000000000000000000000";
     let calls: Vec<(u8, Vec<Value>)> = alloc::vec![
         (0, v![]),
-        (33, v![]),
+        (37, v![]),
         (255, v![]),
         (GET, v![]),
         (GET, v!["c"]),
@@ -68,6 +71,33 @@ fn arguments_that_cannot_be_read_fail_their_call_alone() {
         (LINEAGE, v!["c", "k", version, "up", 1]),
         (FIND_COMMIT, v!["xyz"]),
         (FIND_COMMIT, v!["0@0"]),
+        (PUT, v!["c", "k", NULL, NULL, NULL, 1, NULL]),
+        (PUT, v!["c", "k", NULL, NULL, NULL, 1, &[0_u8; 3][..]]),
+        (PUT, v!["c", "k", NULL, NULL, NULL, 1, &[0_u8; 0][..]]),
+        (PUT, v!["c", "k", NULL, NULL, NULL, 1, floats(&[f32::NAN])]),
+        (PUT, v!["c", "k", NULL, NULL, NULL, 1, map([("a", 1.into())])]),
+        (PUT, v!["c", "k", NULL, NULL, NULL, 1, floats(&[1.0]), floats(&[1.0])]),
+        (PUT_MANY, v!["c", NULL, "k", 1, map([("a", v![1].into())])]),
+        (PUT_MANY, v!["c", NULL, "k", 1, floats(&[f32::INFINITY])]),
+        (COMMIT, v![NULL, v![], v![], "c", "k", NULL, NULL, false, floats(&[1.0])]),
+        (SEARCH, v!["c", NULL, NULL, NULL]),
+        (SEARCH, v!["c", map([]), NULL, NULL]),
+        (SEARCH, v!["c", map([("vector", v![1].into())]), NULL, NULL]),
+        (SEARCH, v!["c", map([("vector", floats(&[1.0])), ("like", "k".into())]), NULL, NULL]),
+        (SEARCH, v!["c", map([("like", "k".into()), ("size", 1.into())]), NULL, NULL]),
+        (SEARCH, v!["c", map([("like", "k".into()), ("k", (-1).into())]), NULL, NULL]),
+        (SEARCH, v!["c", map([("like", "k".into()), ("k", 1.5.into())]), NULL, NULL]),
+        (SEARCH, v!["c", map([("like", "k".into()), ("name", 1.into())]), NULL, NULL]),
+        (SEARCH, v!["c", map([("like", "k".into()), ("exact", 1.into())]), NULL, NULL]),
+        (SEARCH, v!["c", map([("like", "k".into()), ("threshold", 1.5.into())]), NULL, NULL]),
+        (SEARCH, v!["c", map([("like", "k".into()), ("threshold", floats(&[]))]), NULL, NULL]),
+        (SEARCH, v!["c", map([("like", "k".into()), ("filter", 1.into())]), NULL, NULL]),
+        (SEARCH, v!["c", map([("like", "k".into())]), map([("descending", true.into())]), NULL]),
+        (VECTORS, v!["c", "", NULL]),
+        (CONFIGURE_VECTORS, v!["c", "a", NULL, NULL]),
+        (CONFIGURE_VECTORS, v!["c", "a", NULL, map([("dimension", "3".into())])]),
+        (CONFIGURE_VECTORS, v!["c", "a", NULL, map([("dimension", 3.into()), ("metric", "manhattan".into())])]),
+        (CONFIGURE_VECTORS, v!["c", "a", NULL, map([("dimension", 3.into()), ("size", 1.into())])]),
         (CANCEL, v![-1]),
         (CANCEL, v![1_i64 << 40]),
         (INFO, v![1]),
@@ -139,9 +169,14 @@ fn argument() -> impl Strategy<Value = Value> {
         Just("after"),
         Just("causes"),
         Just("commit"),
+        Just("vector"),
+        Just("like"),
+        Just("k"),
+        Just("dimension"),
     ];
     let leaf = prop_oneof![
         4 => Just(NULL), 6 => word.clone(), 4 => number, 2 => any::<bool>().prop_map(Value::from), 1 => values(),
+        2 => vec(-2.0_f32..2.0, 1..4).prop_map(|vector| floats(&vector)),
         1 => (0..3_i64).prop_map(|call| v![&[7_u8; 16][..], call].into()),
     ];
     leaf.prop_recursive(3, 12, 4, move |inner| {
@@ -168,12 +203,13 @@ proptest! {
     /// Whatever calls come, over a medium that waits: each is answered or waits for events, and the database is sound.
     #[test]
     fn any_calls_leave_a_sound_database(
-        calls in vec((1..34_u8, vec(argument(), 0..8)), 1..40),
+        calls in vec((1..38_u8, vec(argument(), 0..8)), 1..40),
         polls in 0..200_usize,
         waits: bool,
     ) {
         let mut client = Client::new();
         client.ok(PUT, v!["c", "k1", NULL, NULL, NULL, 1]);
+        client.ok(PUT, v!["c", "k2", NULL, NULL, NULL, 1, floats(&[1.0, 2.0])]);
         client.ok(TAG, v!["t", NULL, NULL]);
         client.ok(SNAPSHOT, v![NULL]);
         client.ok(WATCH, v![NULL, NULL, NULL]);
@@ -185,7 +221,7 @@ proptest! {
         }
         client.run();
         let numbers = calls.len() as u32;
-        let answered = (6..6 + numbers).filter(|call| client.reply(*call).is_some()).count();
+        let answered = (7..7 + numbers).filter(|call| client.reply(*call).is_some()).count();
         let waiting = calls.iter().filter(|(operation, _)| *operation == NEXT).count();
         prop_assert!(answered + waiting >= calls.len(), "{answered} of {} calls were answered", calls.len());
         let report = client.ok(VERIFY, v![]);
