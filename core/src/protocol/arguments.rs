@@ -48,7 +48,8 @@ impl<'a> Arguments<'a> {
         self.0.is_empty()
     }
 
-    fn take(&mut self, name: &str) -> Result<Walked<'a>> {
+    /// Any argument, to be looked at.
+    pub(super) fn take(&mut self, name: &str) -> Result<Walked<'a>> {
         match self.0.next() {
             Ok(Some(walked)) => Ok(walked),
             Ok(None) => Err(Error::invalid(format!("the argument {name} is missing"))),
@@ -79,22 +80,6 @@ impl<'a> Arguments<'a> {
             Item::Null => Ok(None),
             _ => Err(wrong(name, "an integer")),
         }
-    }
-
-    /// The next argument, if it is bytes or a map: vectors stand behind a value only where there are some.
-    pub(super) fn bytes_or_map(&mut self, name: &str) -> Result<Option<Walked<'a>>> {
-        let mut ahead = *self;
-        if self.is_empty() {
-            return Ok(None);
-        }
-        let next = ahead.take(name)?;
-        Ok(match next.item {
-            Item::Bytes(_) | Item::Map => {
-                *self = ahead;
-                Some(next)
-            }
-            _ => None,
-        })
     }
 
     /// A handle.
@@ -148,7 +133,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// A map, or nothing for null.
-    pub(super) fn map_or_null(&mut self, name: &str) -> Result<Option<Map>> {
+    fn map_or_null(&mut self, name: &str) -> Result<Option<Map>> {
         let walked = self.take(name)?;
         match walked.item {
             Item::Null => Ok(None),

@@ -11,17 +11,16 @@ use super::{
     results::{self, Results},
 };
 use crate::{
-    Error, Filter, Map, Order, Result, Value,
+    Error, Filter, Order, Result, Value,
     codec::{
         self,
         value::{Item, write},
     },
-    engine::{Draft, Hit, Hits, Search},
-    limits::VECTORS_MAX,
+    engine::{Draft, Explain, Hit, Search},
     storage::AsyncStorage,
     vector::{Codes, DEFAULT_VECTOR, IndexKind, Metric, VectorConfig, Vectors},
 };
-use alloc::{borrow::ToOwned, format, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 fn floats(name: &str, bytes: &[u8]) -> Result<Vec<f32>> {
     match bytes.as_chunks() {
@@ -30,21 +29,27 @@ fn floats(name: &str, bytes: &[u8]) -> Result<Vec<f32>> {
     }
 }
 
-/// The vectors behind a value, if there are any: the bytes of one, or a map from name to bytes.
+/// The vectors behind a value: the bytes of one, or a map from name to bytes. They are left out where there are none.
 pub(super) fn vectors(given: &mut Arguments<'_>) -> Result<Vectors> {
-    let Some(walked) = given.bytes_or_map("vectors")? else { return Ok(Vectors::new()) };
-    if let Item::Bytes(bytes) = walked.item {
-        return Ok(Vectors::new().with(DEFAULT_VECTOR, floats(DEFAULT_VECTOR, bytes)?));
-    }
-    let Value::Map(map) = codec::value::decode(walked.bytes)? else { return Err(wrong("vectors", "a map")) };
-    if map.len() > VECTORS_MAX {
-        return Err(Error::limit(format!("{} vectors: a document has at most {VECTORS_MAX}", map.len())));
-    }
-    let named = |(name, value): (&crate::value::Text, &Value)| match value {
-        Value::Bytes(bytes) => Ok((name.as_str().to_owned(), floats(name, bytes)?)),
-        _ => Err(wrong("vectors", "a map of bytes")),
+    let mut ahead = *given;
+    let next = if ahead.is_empty() { None } else { Some(ahead.take("vectors")?) };
+    let named = match next.map(|next| (next.item, next.bytes)) {
+        Some((Item::Bytes(bytes), _)) => [(DEFAULT_VECTOR.to_owned(), floats(DEFAULT_VECTOR, bytes)?)].into(),
+        Some((Item::Map, encoded)) => match codec::value::decode(encoded)? {
+            Value::Map(map) => map.iter().map(|(name, value)| named(name, value)).collect::<Result<Vec<_>>>()?,
+            _ => return Err(wrong("vectors", "a map")),
+        },
+        _ => return Ok(Vectors::new()),
     };
-    map.iter().map(named).collect::<Result<Vec<_>>>().map(Vectors::from_iter)
+    *given = ahead;
+    Ok(named.into_iter().collect())
+}
+
+fn named(name: &str, value: &Value) -> Result<(String, Vec<f32>)> {
+    match value {
+        Value::Bytes(bytes) => Ok((name.to_owned(), floats(name, bytes)?)),
+        _ => Err(wrong("vectors", "bytes, or a map of bytes")),
+    }
 }
 
 /// A map from name to bytes.
@@ -59,58 +64,62 @@ fn write_vectors(out: &mut Results, vectors: &Vectors) {
     }
 }
 
-fn query(map: &Map) -> Result<Search> {
-    let target = |name: &str| map.get(name).filter(|value| !value.is_null());
-    let mut search = match (target("vector"), target("like")) {
-        (Some(Value::Bytes(bytes)), None) => Search::vector(&floats("vector", bytes)?),
-        (None, Some(Value::String(key))) => Search::like(key.as_str()),
-        _ => return Err(wrong("query", "a vector, as bytes, or the key of a document that it is to be like")),
+fn query(given: &mut Arguments<'_>) -> Result<Search> {
+    let mut search = match given.take("target")?.item {
+        Item::Bytes(bytes) => Search::vector(&floats("target", bytes)?),
+        Item::Text(key) => Search::like(key),
+        _ => return Err(wrong("target", "a vector, as bytes, or the key of a document that hits are to be like")),
     };
-    for (name, value) in map.iter() {
-        let name = name.as_str();
-        let count = || {
-            let count = value.as_i64().and_then(|count| usize::try_from(count).ok());
-            count.ok_or_else(|| wrong(name, "an integer from 0"))
-        };
-        let flag = || value.as_bool().ok_or_else(|| wrong(name, "a bool"));
-        search = match (name, value) {
-            ("vector" | "like", _) => search,
-            ("name", Value::String(of)) => search.name(of.as_str()),
-            ("k", _) => search.k(count()?),
-            ("ef", _) => search.ef(count()?),
-            ("exact", _) => search.exact(flag()?),
-            ("values", _) => search.include_values(flag()?),
-            ("vectors", _) => search.include_vectors(flag()?),
-            ("filter", filter) => search.filter(Filter::parse(filter)?),
-            ("threshold", Value::Bytes(bytes)) => match floats(name, bytes)?.as_slice() {
-                [threshold] => search.threshold(*threshold),
-                _ => return Err(wrong(name, "one number")),
-            },
-            ("name" | "threshold", _) => return Err(wrong(name, "a string, or the bytes of one number")),
-            _ => return Err(Error::invalid(format!("a search has no {name:?}"))),
-        };
+    if let Some(name) = given.text_or_null("name")? {
+        search = search.name(name);
     }
-    Ok(search)
+    if let Some(k) = size_or_null(given, "k")? {
+        search = search.k(k);
+    }
+    match given.value("filter")? {
+        NULL => {}
+        filter => search = search.filter(Filter::parse(&codec::value::decode(filter)?)?),
+    }
+    match given.take("threshold")?.item {
+        Item::Null => {}
+        Item::Bytes(bytes) => match *floats("threshold", bytes)? {
+            [threshold] => search = search.threshold(threshold),
+            _ => return Err(wrong("threshold", "one number")),
+        },
+        _ => return Err(wrong("threshold", "the bytes of a number")),
+    }
+    if let Some(ef) = size_or_null(given, "ef")? {
+        search = search.ef(ef);
+    }
+    search = search.exact(given.bool("exact")?);
+    Ok(search.include_values(given.bool("values")?).include_vectors(given.bool("vectors")?))
 }
 
-fn config(map: &Map) -> Result<VectorConfig> {
-    let mut config = VectorConfig::new(0);
-    for (name, value) in map.iter() {
-        let name = name.as_str();
-        let word = value.as_str().unwrap_or_default();
-        let known = match name {
-            "dimension" => {
-                let dimension = value.as_i64().and_then(|dimension| usize::try_from(dimension).ok());
-                dimension.map(|dimension| config.dimension = dimension)
-            }
-            "metric" => Metric::from_name(word).map(|metric| config.metric = metric),
-            "index" => IndexKind::from_name(word).map(|index| config.index = index),
-            "codes" => Codes::from_name(word).map(|codes| config.codes = codes),
-            _ => None,
-        };
-        known.ok_or_else(|| Error::invalid(format!("a configuration of vectors has no {name:?} that is {value:?}")))?;
+/// The encoding of null.
+const NULL: &[u8] = &[0xf0];
+
+fn size_or_null(given: &mut Arguments<'_>, name: &str) -> Result<Option<usize>> {
+    // What does not fit is beyond every bound.
+    Ok(given.count_or_null(name)?.map(|count| usize::try_from(count).unwrap_or(usize::MAX)))
+}
+
+fn config(given: &mut Arguments<'_>) -> Result<VectorConfig> {
+    let dimension = size_or_null(given, "dimension")?.ok_or_else(|| wrong("dimension", "an integer"))?;
+    let VectorConfig { metric, index, codes, .. } = VectorConfig::new(dimension);
+    Ok(VectorConfig {
+        dimension,
+        metric: word(given, "metric", metric, Metric::from_name)?,
+        index: word(given, "index", index, IndexKind::from_name)?,
+        codes: word(given, "codes", codes, Codes::from_name)?,
+    })
+}
+
+/// One of a few words, or null for `default`.
+fn word<T>(given: &mut Arguments<'_>, name: &str, default: T, of: fn(&str) -> Option<T>) -> Result<T> {
+    match given.text_or_null(name)? {
+        None => Ok(default),
+        Some(word) => of(word).ok_or_else(|| Error::invalid(format!("there is no {name} {word:?}"))),
     }
-    Ok(config)
 }
 
 fn write_hit(out: &mut Results, hit: &Hit) {
@@ -123,33 +132,28 @@ fn write_hit(out: &mut Results, hit: &Hit) {
     hit.vectors.iter().for_each(|vectors| write_vectors(out, vectors));
 }
 
-fn explain(hits: &Hits) -> Value {
-    let explain = hits.explain();
-    let number = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
-    Value::from(Map::from([
-        ("plan", Value::from(explain.plan.name())),
-        ("reason", Value::from(&*explain.reason)),
-        ("rows", number(explain.rows)),
-        ("taken", number(explain.taken)),
-        ("compared", number(explain.compared)),
-        ("degraded", Value::Bool(explain.degraded)),
-    ]))
+fn write_explain(out: &mut Results, explain: &Explain) {
+    write::array(out, 6);
+    write::text(out, explain.plan.name());
+    write::text(out, &explain.reason);
+    [explain.rows, explain.taken, explain.compared].into_iter().for_each(|number| results::count(out, number));
+    write::bool(out, explain.degraded);
 }
 
 impl<S: AsyncStorage + 'static> Inner<S> {
     pub(super) async fn search_vectors(&self, mut given: Arguments<'_>) -> Result<Results> {
         let collection = given.text("collection")?;
-        let map = given.map_or_null("query")?.ok_or_else(|| wrong("query", "a map"))?;
+        let search = query(&mut given)?;
         let (keys, order) = given.range()?;
         let at = given.moment("moment")?;
         given.end()?;
         if order == Order::Descending {
             return Err(Error::invalid("the hits of a search are ordered by score: its range has no order"));
         }
-        let search = query(&map)?.keys(keys);
+        let search = search.keys(keys);
         let hits = self.engine().search(&self.view(&at).await?, collection, &search).await?;
         let mut out = Results::new();
-        results::encoded(&mut out, &explain(&hits))?;
+        write_explain(&mut out, hits.explain());
         for hit in hits.iter() {
             write_hit(&mut out, hit);
             results::within_bound(out.len())?;
@@ -170,7 +174,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
     pub(super) async fn configure_vectors(&self, mut given: Arguments<'_>) -> Result<Results> {
         let (collection, name) = (given.text("collection")?, given.text("name")?);
         let WriteInfo { info, token, after } = given.info()?;
-        let config = config(&given.map_or_null("config")?.unwrap_or_default())?;
+        let config = config(&mut given)?;
         given.end()?;
         let database = &self.database.0;
         database.relieve().await?;

@@ -32,6 +32,28 @@ fn a_batch_that_cannot_be_read_ends_the_session_and_nothing_of_it_is_done() {
 fn arguments_that_cannot_be_read_fail_their_call_alone() {
     let mut client = Client::new();
     let version = "1@00000000000000000000000000000000";
+    client.ok(PUT, v!["c", "like", NULL, NULL, NULL, 1, floats(&[1.0])]);
+    // A search with one argument that is not as it should be.
+    let search = |name: &str, value: Value| {
+        let names = [
+            "collection",
+            "target",
+            "name",
+            "k",
+            "filter",
+            "threshold",
+            "ef",
+            "exact",
+            "values",
+            "vectors",
+            "range",
+            "at",
+        ];
+        let mut arguments = v!["c", "like", NULL, NULL, NULL, NULL, NULL, false, true, false, NULL, NULL];
+        arguments[names.iter().position(|each| *each == name).unwrap()] = value;
+        arguments
+    };
+    client.ok(SEARCH, search("k", 1.into()));
     let calls: Vec<(u8, Vec<Value>)> = alloc::vec![
         (0, v![]),
         (37, v![]),
@@ -80,24 +102,25 @@ fn arguments_that_cannot_be_read_fail_their_call_alone() {
         (PUT_MANY, v!["c", NULL, "k", 1, map([("a", v![1].into())])]),
         (PUT_MANY, v!["c", NULL, "k", 1, floats(&[f32::INFINITY])]),
         (COMMIT, v![NULL, v![], v![], "c", "k", NULL, NULL, false, floats(&[1.0])]),
-        (SEARCH, v!["c", NULL, NULL, NULL]),
-        (SEARCH, v!["c", map([]), NULL, NULL]),
-        (SEARCH, v!["c", map([("vector", v![1].into())]), NULL, NULL]),
-        (SEARCH, v!["c", map([("vector", floats(&[1.0])), ("like", "k".into())]), NULL, NULL]),
-        (SEARCH, v!["c", map([("like", "k".into()), ("size", 1.into())]), NULL, NULL]),
-        (SEARCH, v!["c", map([("like", "k".into()), ("k", (-1).into())]), NULL, NULL]),
-        (SEARCH, v!["c", map([("like", "k".into()), ("k", 1.5.into())]), NULL, NULL]),
-        (SEARCH, v!["c", map([("like", "k".into()), ("name", 1.into())]), NULL, NULL]),
-        (SEARCH, v!["c", map([("like", "k".into()), ("exact", 1.into())]), NULL, NULL]),
-        (SEARCH, v!["c", map([("like", "k".into()), ("threshold", 1.5.into())]), NULL, NULL]),
-        (SEARCH, v!["c", map([("like", "k".into()), ("threshold", floats(&[]))]), NULL, NULL]),
-        (SEARCH, v!["c", map([("like", "k".into()), ("filter", 1.into())]), NULL, NULL]),
-        (SEARCH, v!["c", map([("like", "k".into())]), map([("descending", true.into())]), NULL]),
+        (SEARCH, v!["c", floats(&[1.0])]),
+        (SEARCH, search("target", v![1].into())),
+        (SEARCH, search("target", Value::Bytes([1, 2, 3].into()))),
+        (SEARCH, search("target", floats(&[]))),
+        (SEARCH, search("name", 1.into())),
+        (SEARCH, search("k", (-1).into())),
+        (SEARCH, search("k", 1.5.into())),
+        (SEARCH, search("filter", 1.into())),
+        (SEARCH, search("threshold", 1.5.into())),
+        (SEARCH, search("threshold", floats(&[]))),
+        (SEARCH, search("ef", "1".into())),
+        (SEARCH, search("exact", 1.into())),
+        (SEARCH, search("vectors", NULL)),
+        (SEARCH, search("range", map([("descending", true.into())]))),
         (VECTORS, v!["c", "", NULL]),
-        (CONFIGURE_VECTORS, v!["c", "a", NULL, NULL]),
-        (CONFIGURE_VECTORS, v!["c", "a", NULL, map([("dimension", "3".into())])]),
-        (CONFIGURE_VECTORS, v!["c", "a", NULL, map([("dimension", 3.into()), ("metric", "manhattan".into())])]),
-        (CONFIGURE_VECTORS, v!["c", "a", NULL, map([("dimension", 3.into()), ("size", 1.into())])]),
+        (CONFIGURE_VECTORS, v!["c", "a", NULL, NULL, NULL, NULL, NULL]),
+        (CONFIGURE_VECTORS, v!["c", "a", NULL, "3", NULL, NULL, NULL]),
+        (CONFIGURE_VECTORS, v!["c", "a", NULL, 3, "manhattan", NULL, NULL]),
+        (CONFIGURE_VECTORS, v!["c", "a", NULL, 3, NULL, 1, NULL]),
         (CANCEL, v![-1]),
         (CANCEL, v![1_i64 << 40]),
         (INFO, v![1]),
@@ -118,7 +141,7 @@ fn arguments_that_cannot_be_read_fail_their_call_alone() {
     message[0] += 2;
     assert!(client.session.submit(&message).unwrap().is_empty());
     assert_eq!(client.session.take_replies()[8], 1);
-    assert_eq!(client.ok(INFO, v![])[0].pointer("/commits"), Some(&0.into()));
+    assert_eq!(client.ok(INFO, v![])[0].pointer("/commits"), Some(&1.into()));
 }
 
 #[test]
@@ -169,10 +192,8 @@ fn argument() -> impl Strategy<Value = Value> {
         Just("after"),
         Just("causes"),
         Just("commit"),
-        Just("vector"),
-        Just("like"),
-        Just("k"),
-        Just("dimension"),
+        Just("default"),
+        Just("$gt"),
     ];
     let leaf = prop_oneof![
         4 => Just(NULL), 6 => word.clone(), 4 => number, 2 => any::<bool>().prop_map(Value::from), 1 => values(),
