@@ -157,6 +157,12 @@ pub(crate) fn read_one(encoded: &[u8], name: &str, out: &mut Vec<f32>) -> Option
     check(name, out).ok().map(|()| true)
 }
 
+/// Appends one vector of the stored form, if there is one of that name.
+pub(crate) fn append_one(encoded: &[u8], name: &str, out: &mut Vec<f32>) {
+    let found = stored(encoded).unwrap_or_default().into_iter().find(|(each, _)| *each == name);
+    out.extend(found.into_iter().flat_map(|(_, bytes)| numbers(bytes)));
+}
+
 /// The name and dimension of each vector of the stored form.
 pub(crate) fn dimensions(encoded: &[u8]) -> Vec<(&str, usize)> {
     stored(encoded).unwrap_or_default().into_iter().map(|(name, bytes)| (name, bytes.len() / 4)).collect()
