@@ -101,11 +101,11 @@ export class Collection<T = Value> extends SnapshotCollection<T> {
    * the commit's version, or `undefined` for no documents.
    */
   async putMany(
-    documents: Iterable<readonly [key: string, value: T, vectors?: PutVectors]> | { readonly [key: string]: T },
+    documents: Iterable<readonly [key: string, value: T, vectors?: PutVectors | undefined]> | { readonly [key: string]: T },
     options: PutManyOptions = {},
   ): Promise<VersionId | undefined> {
     throwIfAborted(options.signal);
-    type Item = readonly [string, T, PutVectors?];
+    type Item = readonly [string, T, (PutVectors | undefined)?];
     const given = Symbol.iterator in documents ? (documents as Iterable<Item>) : undefined;
     let items = given ?? (Object.entries(documents) as unknown as Item[]);
     let row: ((index: number) => Float32Array) | undefined;

@@ -37,25 +37,25 @@ export interface Filter {
 /** What is searched for: the documents whose vector is nearest to `vector`, or to that of the document `like`. */
 export interface SearchOptions<I extends "values" | "vectors" = "values"> extends Omit<KeyRange, "descending">, AbortOptions {
   /** The vector that hits are near to, of the dimension of their name. */
-  vector?: Vector;
+  vector?: Vector | undefined;
   /** The key of a document instead: "more like this". It is left out of the hits. */
-  like?: string;
+  like?: string | undefined;
   /** The name of the vectors that are compared. `default` if it is left out. */
-  name?: string;
+  name?: string | undefined;
   /** How many hits there are at most, 1 to 10,000. 10 if it is left out. */
-  k?: number;
+  k?: number | undefined;
   /** Only documents that it takes. It is applied inside of the search: `k` hits come back if there are as many. */
-  filter?: Filter;
+  filter?: Filter | undefined;
   /** Only documents at least so near: the least score, or with the metric `euclidean` the largest distance. */
-  threshold?: number;
+  threshold?: number | undefined;
   /** How many candidates are followed in a graph, 1 to 10,000: more find more of the nearest, and take longer. */
-  ef?: number;
+  ef?: number | undefined;
   /** Whether every document is compared, whatever that costs, so that no hit is missed. */
-  exact?: boolean;
+  exact?: boolean | undefined;
   /** What was there at a moment, ranked as it was then. Not for a snapshot, which is of a moment already. */
-  asOf?: Moment;
+  asOf?: Moment | undefined;
   /** What hits have beside key, score and version. `["values"]` if it is left out. */
-  include?: readonly I[];
+  include?: readonly I[] | undefined;
 }
 
 /** A document that a search found. It has a value and vectors as far as the search includes them. */
