@@ -107,7 +107,7 @@ pub use database::{
 };
 pub use engine::{
     Direction, Encoded, Event, Explain, Hit, Hits, Info, KeyRange, Lineage, LineageEdge, Order, Plan, Search, Stats, Tag,
-    VerifyReport,
+    VectorInfo, VerifyReport,
     model::{
         Commit, CommitChange, CommitInfo, Document, DocumentChange, DocumentVersion, Durability, Expected, Moment, Row,
         Version,
@@ -130,3 +130,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/reference/filters.md")]
 struct Filters;
+
+/// Runs the examples of the page about searches.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/search-by-vector.md")]
+struct Searches;

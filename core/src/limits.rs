@@ -41,6 +41,14 @@ limits! {
     VECTORS_MAX: usize = 16, "vectors";
     /// Largest encoding of the vectors of one version: the most of the largest, with their names.
     VECTORS_BYTES_MAX: usize = 16 * (4096 * 4 + 128 + 8), "bytes";
+    /// Most rows of one named vector, those of past versions with them: a row is a number of 32 bits, with room to spare.
+    VECTOR_ROWS_MAX: usize = 1 << 30, "rows";
+    /// Filters of which it is kept what they say of the rows of one named vector: two bits a row each.
+    VECTOR_FILTERS_KEPT: usize = 64, "filters";
+    /// Memory for the indexes of all vectors when none is given.
+    VECTOR_INDEX_BYTES_DEFAULT: usize = 1 << 30, "bytes";
+    /// Rooms to search a graph in that are kept for the next search: one for each search at once.
+    VECTOR_SCRATCHES_KEPT: usize = 16, "rooms";
     /// Most hits of one search. Each has its document.
     SEARCH_K_MAX: usize = 10_000, "hits";
     /// Most candidates that a search follows in a graph.
@@ -124,5 +132,5 @@ limits! {
     VECTOR_DIMENSION_MAX: usize = 4096, "components";
     /// Largest size of a component. The square of a distance of two vectors of the highest dimension is still a finite
     /// 32-bit float.
-    VECTOR_COMPONENT_MAX: f32 = 1e17, "absolute value";
+    VECTOR_COMPONENT_MAX: f32 = 1e16, "absolute value";
 }

@@ -27,7 +27,7 @@ pub use watch::{Watch, WatchOptions};
 use crate::{
     Error, ErrorCode, Result, VersionId,
     engine::{
-        Appended, Direction, Draft, Engine, Info, Lineage, Scope, Scouted, Stats, Tag, VerifyReport,
+        Appended, Direction, Draft, Engine, Hits, Info, Lineage, Scope, Scouted, Search, Stats, Tag, VerifyReport, View,
         model::{Commit, CommitInfo, DocumentVersion, Moment},
         tag_exists,
     },
@@ -376,6 +376,14 @@ impl Database {
 }
 
 impl Inner {
+    pub(crate) fn search(&self, view: &View, collection: &str, search: &Search) -> Result<Hits> {
+        match self.know_vectors(view.sequence) {
+            // What is exact does not need them.
+            Err(e) if !search.is_exact() || !e.is(ErrorCode::LimitExceeded) => return Err(e),
+            _ => ready(self.engine.search(view, collection, search)),
+        }
+    }
+
     fn configure_vectors(&self, collection: &str, name: &str, config: VectorConfig) -> Result<Option<VersionId>> {
         self.relieve()?;
         let appended = {

@@ -76,7 +76,7 @@ impl SnapshotCollection {
         if search.as_of.is_some() {
             return Err(Error::invalid("a search of a snapshot cannot name another moment"));
         }
-        ready(self.snapshot.database.0.engine.search(&self.snapshot.view, &self.name, search))
+        self.snapshot.database.0.search(&self.snapshot.view, &self.name, search)
     }
 
     /// The documents of a range, in key order.

@@ -167,6 +167,10 @@ impl Search {
         self
     }
 
+    pub(crate) fn is_exact(&self) -> bool {
+        self.exact
+    }
+
     fn check(&self) -> Result<()> {
         let within = |what: &str, given: usize, max: usize| match given {
             0 => Err(Error::invalid(format!("{what} of 0: 1 to {max} are possible"))),
@@ -326,8 +330,9 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn takes_key(&self, key: &str) -> bool {
-        self.left_out != Some(key)
+    /// Whether a document of this key may be a hit, as far as the key says.
+    pub(super) fn takes_key(&self, key: &str) -> bool {
+        self.left_out != Some(key) && self.search.keys.contains(key)
     }
 }
 
@@ -351,7 +356,10 @@ impl<S: AsyncStorage> Engine<S> {
         };
         let (vector, left_out) = self.target(view, collection, search, &config).await?;
         let asked = Asked { collection, search, query: score::Query::new(config.metric, &vector), left_out };
-        let (best, explain) = self.search_documents(view, &asked).await?;
+        let (best, explain) = match self.search_index(view, &asked, &config).await? {
+            Some(found) => found,
+            None => self.search_documents(view, &asked).await?,
+        };
         let mut hits = Vec::with_capacity(best.len());
         for Scored { score, key, version } in best {
             let document = match search.values {
@@ -423,8 +431,8 @@ impl<S: AsyncStorage> Engine<S> {
                 best.add(Scored { score, key, version });
             }
         }
-        let reason = "every document was compared".into();
-        let explain = Explain { plan: Plan::Documents, reason, rows, taken, compared: taken, degraded: false };
+        let reason = "the index is not there yet: every document was compared".into();
+        let explain = Explain { plan: Plan::Documents, reason, rows, taken, compared: taken, degraded: true };
         Ok((best.into_found(), explain))
     }
 }

@@ -3,9 +3,15 @@
 //!
 //! Invariant: the same rows and the same query give the same scores, bit for bit, and the same order on every platform.
 
+pub(crate) mod code;
 mod config;
+pub(crate) mod flat;
+pub(crate) mod hnsw;
+pub(crate) mod index;
 mod kernel;
+pub(crate) mod mask;
 mod metric;
+pub(crate) mod rows;
 pub(crate) mod score;
 pub(crate) mod vectors;
 

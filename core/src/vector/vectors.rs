@@ -12,6 +12,7 @@ use crate::{
     sorted::SortedMap,
 };
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use core::num::FpCategory;
 
 /// The name of the vector of documents that have only one.
 pub const DEFAULT_VECTOR: &str = "default";
@@ -156,6 +157,12 @@ pub(crate) fn read_one(encoded: &[u8], name: &str, out: &mut Vec<f32>) -> Option
     check(name, out).ok().map(|()| true)
 }
 
+/// Appends one vector of the stored form, if there is one of that name.
+pub(crate) fn append_one(encoded: &[u8], name: &str, out: &mut Vec<f32>) {
+    let found = stored(encoded).unwrap_or_default().into_iter().find(|(each, _)| *each == name);
+    out.extend(found.into_iter().flat_map(|(_, bytes)| numbers(bytes)));
+}
+
 /// The name and dimension of each vector of the stored form.
 pub(crate) fn dimensions(encoded: &[u8]) -> Vec<(&str, usize)> {
     stored(encoded).unwrap_or_default().into_iter().map(|(name, bytes)| (name, bytes.len() / 4)).collect()
@@ -191,10 +198,17 @@ pub(crate) fn check(name: &str, vector: &[f32]) -> Result<()> {
     let bad = vector.iter().position(|x| !(x.abs() <= limits::VECTOR_COMPONENT_MAX));
     match bad.and_then(|at| vector.get(at).map(|x| (at, x))) {
         None => Ok(()),
-        Some((at, x)) => Err(Error::invalid(format!(
-            "number {at} of vector {name:?} is {x}: finite numbers up to {:e} are possible",
-            limits::VECTOR_COMPONENT_MAX
-        ))),
+        // Without formatting a float: nothing else needs the code for that, which would be a third of that for vectors.
+        Some((at, x)) => {
+            let what = match x.classify() {
+                FpCategory::Nan => "NaN",
+                FpCategory::Infinite => "infinite",
+                _ => "too large",
+            };
+            Err(Error::invalid(format!(
+                "number {at} of vector {name:?} is {what}: finite ones up to 1e17 are possible"
+            )))
+        }
     }
 }
 

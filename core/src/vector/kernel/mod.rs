@@ -7,3 +7,6 @@
 
 pub(crate) mod detect;
 pub(crate) mod float;
+pub(crate) mod int8;
+mod lanes;
+pub(crate) mod lookup;
