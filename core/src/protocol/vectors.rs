@@ -151,7 +151,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
             return Err(Error::invalid("the hits of a search are ordered by score: its range has no order"));
         }
         let search = search.keys(keys);
-        let hits = self.engine().search(&self.view(&at).await?, collection, &search).await?;
+        let hits = self.database.0.search(&self.view(&at).await?, collection, &search).await?;
         let mut out = Results::new();
         write_explain(&mut out, hits.explain());
         for hit in hits.iter() {
