@@ -68,7 +68,7 @@ impl Graph {
     }
 
     fn walk(&self, codes: &Codes, probe: Probe<'_>, ef: usize, scratch: &mut Scratch) {
-        scratch.reset(self.rows as usize, ef.max(1));
+        scratch.reset(self.rows as usize, ef.max(1), usize::MAX);
         if let Some(entry) = self.entry {
             let mut row = entry.row;
             for level in (1..=entry.level).rev() {
@@ -100,7 +100,7 @@ impl Graph {
         // more rows in it.
         let expected = (filter.count.min(self.rows as usize) * PROBED).checked_div(self.rows as usize).unwrap_or(0);
         let ef = ef + THINNER * expected.saturating_sub(length);
-        scratch.reset(self.rows as usize, ef);
+        scratch.reset(self.rows as usize, ef, usize::MAX);
         for entry in &near[..length] {
             scratch.seen.insert(pool::row(*entry));
             scratch.pool.offer(*entry);
@@ -122,7 +122,7 @@ pub(crate) fn scan<'s>(
 ) -> &'s [Candidate] {
     let probe = query.probe();
     scratch.scored = 0;
-    scratch.reset(0, keep);
+    scratch.reset(0, keep, usize::MAX);
     scratch.batch.clear();
     let end = (rows.end as usize).min(codes.len()) as u32;
     let mut at = rows.start;

@@ -32,10 +32,10 @@ impl Scratch {
         self.scored
     }
 
-    /// Forgets all, for a walk that keeps the best `ef` of rows below `count`.
-    pub(super) fn reset(&mut self, count: usize, ef: usize) {
+    /// Forgets all, for a walk that keeps the best `ef` of rows below `count`, of each score at most `ties`.
+    pub(super) fn reset(&mut self, count: usize, ef: usize, ties: usize) {
         self.seen.reset(count);
-        self.pool.reset(ef);
+        self.pool.reset(ef, ties);
     }
 
     /// Scores the nodes of the batch.
