@@ -110,5 +110,5 @@ limits! {
     VECTOR_DIMENSION_MAX: usize = 4096, "components";
     /// Largest size of a component. The square of a distance of two vectors of the highest dimension is still a finite
     /// 32-bit float.
-    VECTOR_COMPONENT_MAX: f32 = 1e17, "absolute value";
+    VECTOR_COMPONENT_MAX: f32 = 1e16, "absolute value";
 }
