@@ -1,26 +1,20 @@
 //! Searches: through the graph, through the part of it that is accepted, or over all rows that are accepted.
 
 use super::{
-    Graph,
-    bits::contains,
-    pool,
+    Graph, pool,
     walk::{self, Scratch},
 };
-use crate::vector::code::int8::{Codes, Probe, Query};
+use crate::vector::{
+    code::int8::{Codes, Probe, Query},
+    flat::Candidate,
+    mask::Mask,
+};
 use core::ops::Range;
-
-/// A row that was found, and its score by code: larger is nearer, with every metric.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Candidate {
-    pub(crate) row: u32,
-    pub(crate) score: f32,
-}
 
 /// Which rows may be returned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Filter<'a> {
-    /// A bit for each row; rows behind the last word are not accepted.
-    pub(crate) accept: &'a [u64],
+    pub(crate) accept: &'a Mask,
     /// How many rows of the graph are accepted.
     pub(crate) count: usize,
 }
@@ -89,7 +83,7 @@ impl Graph {
         self.walk(codes, probe, PROBED, scratch);
         let mut near = [0; PROBED];
         let mut length = 0;
-        for entry in scratch.pool.entries().iter().filter(|entry| contains(filter.accept, pool::row(**entry))) {
+        for entry in scratch.pool.entries().iter().filter(|entry| filter.accept.contains(pool::row(**entry))) {
             near[length] = *entry & !1;
             length += 1;
         }
@@ -116,7 +110,7 @@ pub(crate) fn scan<'s>(
     codes: &Codes,
     query: &Query,
     rows: Range<u32>,
-    accept: Option<&[u64]>,
+    accept: Option<&Mask>,
     keep: usize,
     scratch: &'s mut Scratch,
 ) -> &'s [Candidate] {
@@ -130,7 +124,7 @@ pub(crate) fn scan<'s>(
         // What is accepted of one word.
         let (word, first) = (at / 64, at % 64);
         let next = (word + 1).saturating_mul(64).min(end);
-        let bits = accept.map_or(u64::MAX, |accept| accept.get(word as usize).copied().unwrap_or(0));
+        let bits = accept.map_or(u64::MAX, |accept| accept.word(word as usize));
         let mut bits = bits >> first << first;
         if next % 64 != 0 {
             bits &= (1 << (next % 64)) - 1;
