@@ -41,7 +41,7 @@ const AT_ONCE: usize = 64;
 
 impl Graph {
     /// The best `ef` rows by code, best first, of equal scores the smaller row first. Without a filter there is always an
-    /// answer. With one, `None` says that a [`scan`] of the accepted rows is what to do: it is faster, or the graph could miss
+    /// answer. With one there may be more than `ef`, and `None` says that a [`scan`] of the accepted rows is what to do: it is faster, or the graph could miss
     /// some of them.
     pub(crate) fn search<'s>(
         &self,
