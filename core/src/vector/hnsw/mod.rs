@@ -19,7 +19,7 @@ mod tests;
 mod walk;
 
 pub(crate) use level::boundary;
-pub(crate) use search::{Filter, scan};
+pub(crate) use search::{Candidate, Filter, scan};
 pub(crate) use walk::Scratch;
 
 use crate::limits::{GRAPH_EF_CONSTRUCTION_MAX, GRAPH_LINKS_MAX};

@@ -6,10 +6,16 @@ use super::{
 };
 use crate::vector::{
     code::int8::{Codes, Probe, Query},
-    flat::Candidate,
     mask::Mask,
 };
 use core::ops::Range;
+
+/// A row that was found, and its score by code: larger is nearer, with every metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Candidate {
+    pub(crate) row: u32,
+    pub(crate) score: f32,
+}
 
 /// Which rows may be returned.
 #[derive(Clone, Copy, Debug)]

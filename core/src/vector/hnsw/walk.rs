@@ -4,10 +4,10 @@ use super::{
     bits::Seen,
     links::{Layer, filled},
     pool::{self, Pool, entry},
+    search::Candidate,
 };
 use crate::vector::{
     code::int8::{Codes, Probe},
-    flat::Candidate,
     kernel::int8::prefetch,
     mask::Mask,
 };

@@ -8,7 +8,6 @@ mod filter;
 use super::*;
 use crate::vector::{
     code::int8::{self, Codes},
-    flat::Candidate,
     mask::Mask,
     metric::Metric,
     score::{self, score},
