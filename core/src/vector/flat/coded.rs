@@ -145,18 +145,19 @@ impl Coded {
     pub(super) fn scan(&self, query: &Query, mask: Option<&Mask>, keep: usize) -> Vec<Candidate> {
         let query = self.residuals.of_query(query);
         let mut best = Best::new(keep, self.len);
-        match &self.packed {
-            Packed::Half(codes) => self.scan_half(codes, &query, mask, &mut best),
-            Packed::Int4(units) => {
-                let tables = int4::tables(&query.vector);
-                self.scan_tables(units, &tables, mask, &mut best);
+        let deviation = match &self.packed {
+            Packed::Half(codes) => {
+                self.scan_half(codes, &query, mask, &mut best);
+                half::LOST * libm::sqrtf(float::dot(&query.vector, &query.vector))
             }
-            Packed::Bits(units) => {
-                let tables = bits::tables(&query.vector);
-                self.scan_tables(units, &tables, mask, &mut best);
-            }
-        }
-        best.into_sorted().into_iter().map(|(value, row)| Candidate { row, score: query.score(value) }).collect()
+            Packed::Int4(units) => self.scan_tables(units, &int4::tables(&query.vector), mask, &mut best),
+            Packed::Bits(units) => self.scan_tables(units, &bits::tables(&query.vector), mask, &mut best),
+        };
+        let candidate = |(value, row): (f32, u32)| {
+            let deviation = deviation * self.scales[row as usize / ROWS][row as usize % ROWS];
+            Candidate { row, score: query.score(value), at_best: query.score_at_best(value, deviation) }
+        };
+        best.into_sorted().into_iter().map(candidate).collect()
     }
 
     fn scan_half(&self, codes: &[u16], query: &Rotated, mask: Option<&Mask>, best: &mut Best) {
@@ -175,7 +176,8 @@ impl Coded {
         }
     }
 
-    fn scan_tables(&self, units: &[Unit], query: &QueryTables, mask: Option<&Mask>, best: &mut Best) {
+    /// Scans codes, and gives the standard deviation of the value of a row whose scale is 1.
+    fn scan_tables(&self, units: &[Unit], query: &QueryTables, mask: Option<&Mask>, best: &mut Best) -> f32 {
         let rows = lookup::Rows {
             codes: units,
             scales: &self.scales,
@@ -184,6 +186,7 @@ impl Coded {
             base: query.base,
         };
         lookup::scan(&query.tables, rows, &mut Scan { len: self.len, mask, best });
+        query.deviation
     }
 }
 
