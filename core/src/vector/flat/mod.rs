@@ -46,7 +46,7 @@ impl Codes {
     }
 
     /// How many rows a scan has to keep so that the best `k` are among them: 0.999 of the best 10 and 100, on each of three
-    /// sets of 100,000 to 1,000,000 rows. Of binary codes it is 0.998 on the kindest of them, and 0.8 on the others.
+    /// sets of 100,000 to 1,000,000 rows. Of binary codes it is 0.998 on the kindest of them, and 0.76 on another.
     pub(crate) const fn keep(self, k: usize) -> usize {
         match self {
             Codes::F32 => k,
