@@ -95,6 +95,8 @@ mod sorted;
 pub mod storage;
 mod sync;
 pub mod value;
+#[cfg_attr(not(test), allow(dead_code, reason = "the engine does not use it yet"))]
+mod vector;
 
 pub use clock::Timestamp;
 pub use codec::to_value;
@@ -104,7 +106,8 @@ pub use database::{
     Snapshot, SnapshotCollection, Transaction, Watch, WatchOptions, WriteOptions,
 };
 pub use engine::{
-    Direction, Encoded, Event, Info, KeyRange, Lineage, LineageEdge, Order, Stats, Tag, VerifyReport,
+    Direction, Encoded, Event, Explain, Hit, Hits, Info, KeyRange, Lineage, LineageEdge, Order, Plan, Search, Stats, Tag,
+    VerifyReport,
     model::{
         Commit, CommitChange, CommitInfo, Document, DocumentChange, DocumentVersion, Durability, Expected, Moment, Row,
         Version,
@@ -116,6 +119,7 @@ pub use host::Host;
 pub use id::{ActorId, CommitId, DatabaseId, VersionId};
 pub use query::Filter;
 pub use value::{Map, Value, from_value};
+pub use vector::{Codes, DEFAULT_VECTOR, IndexKind, Metric, VectorConfig, Vectors};
 
 /// Runs the example of the README.
 #[cfg(doctest)]

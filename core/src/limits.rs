@@ -37,6 +37,22 @@ limits! {
     /// Most elements and entries in one value, nested ones included. Each takes one byte of an encoding or more, but 32 to
     /// 56 bytes in memory.
     VALUE_ITEMS_MAX: usize = 8 << 20, "items";
+    /// Most named vectors of one version: title, body, picture, a few languages. Each is a search index of its own.
+    VECTORS_MAX: usize = 16, "vectors";
+    /// Largest encoding of the vectors of one version: the most of the largest, with their names.
+    VECTORS_BYTES_MAX: usize = 16 * (4096 * 4 + 128 + 8), "bytes";
+    /// Most rows of one named vector, those of past versions with them: a row is a number of 32 bits, with room to spare.
+    VECTOR_ROWS_MAX: usize = 1 << 30, "rows";
+    /// Filters of which it is kept what they say of the rows of one named vector: two bits a row each.
+    VECTOR_FILTERS_KEPT: usize = 64, "filters";
+    /// Memory for the indexes of all vectors when none is given.
+    VECTOR_INDEX_BYTES_DEFAULT: usize = 1 << 30, "bytes";
+    /// Rooms to search a graph in that are kept for the next search: one for each search at once.
+    VECTOR_SCRATCHES_KEPT: usize = 16, "rooms";
+    /// Most hits of one search. Each has its document.
+    SEARCH_K_MAX: usize = 10_000, "hits";
+    /// Most candidates that a search follows in a graph.
+    SEARCH_EF_MAX: usize = 10_000, "candidates";
     /// Most changes in one commit. A commit is encoded in memory and read back as one frame.
     COMMIT_CHANGES_MAX: usize = 1_000_000, "changes";
     /// Largest commit, header and values together. It is one frame and one write.
@@ -112,4 +128,9 @@ limits! {
     PAGE_ROWS_MAX: usize = 65_536, "rows";
     /// Most commits among which the call of a client is looked for that had lost its connection: a second or two of reading.
     TOKEN_COMMITS_MAX: u64 = 1_000_000, "commits";
+    /// Most components of a vector: embeddings have a few thousand at most, and sums and codes are laid out for no more.
+    VECTOR_DIMENSION_MAX: usize = 4096, "components";
+    /// Largest size of a component. The square of a distance of two vectors of the highest dimension is still a finite
+    /// 32-bit float.
+    VECTOR_COMPONENT_MAX: f32 = 1e16, "absolute value";
 }

@@ -27,6 +27,16 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.0.get(at).map(|(_, value)| value)
     }
 
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        let at = self.find(key).ok()?;
+        self.0.get_mut(at).map(|(_, value)| value)
+    }
+
+    /// Keys, and values that may be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.0.iter_mut().map(|(key, value)| (&*key, value))
+    }
+
     pub(crate) fn contains(&self, key: &K) -> bool {
         self.find(key).is_ok()
     }

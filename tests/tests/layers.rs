@@ -11,8 +11,8 @@ use std::{
 
 /// Each module may use those to its left.
 const ORDER: &[&str] = &[
-    "limits", "error", "bug", "sync", "sorted", "host", "id", "clock", "value", "codec", "storage", "log", "index",
-    "history", "query", "engine", "local", "protocol", "database", "fuzzing",
+    "limits", "error", "bug", "sync", "sorted", "host", "id", "clock", "value", "codec", "vector", "storage", "log",
+    "index", "history", "query", "engine", "local", "protocol", "database", "fuzzing",
 ];
 
 /// Pure modules, and what they must not see although it is to their left.
@@ -20,6 +20,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("codec", &["host"]),
     ("history/diff", &["storage", "host", "log", "index"]),
     ("query", &["storage", "host", "clock", "log", "index", "history"]),
+    ("vector", &["storage", "host", "clock"]),
 ];
 
 #[test]

@@ -34,6 +34,7 @@ const HAS_MESSAGE: u8 = 8;
 const HAS_TOKEN: u8 = 16;
 const CHANGE_DELETES: u8 = 1;
 const CHANGE_EXPIRES: u8 = 2;
+const CHANGE_HAS_VECTORS: u8 = 4;
 
 /// The commits that a commit was made on top of: the last one seen of an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,15 @@ pub(crate) struct Token {
     pub(crate) call: u64,
 }
 
+/// What a header says of the vectors of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChangeVectors {
+    /// Length of their encoding.
+    pub(crate) bytes: u32,
+    /// Hash of their encoding; `None` where a stored header left it out.
+    pub(crate) hash: Option<Hash>,
+}
+
 /// One change of one document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change<'a> {
@@ -66,6 +76,8 @@ pub(crate) struct Change<'a> {
     pub(crate) value_bytes: Option<u32>,
     /// Hash of the encoded value, [`NO_VALUE`] for a deletion; `None` where a stored header left it out.
     pub(crate) hash: Option<Hash>,
+    /// The vectors beside the value; a deletion has none.
+    pub(crate) vectors: Option<ChangeVectors>,
     /// The versions of the document that this one replaces.
     pub(crate) parents: Vec<VersionId>,
     /// From when on the version no longer shows, in milliseconds since 1970.
@@ -104,7 +116,8 @@ impl Header<'_> {
     }
 
     fn values_bytes(&self) -> u64 {
-        self.changes.iter().map(|c| u64::from(c.value_bytes.unwrap_or(0))).sum()
+        let bytes = |c: &Change<'_>| u64::from(c.value_bytes.unwrap_or(0)) + c.vectors.map_or(0, |v| u64::from(v.bytes));
+        self.changes.iter().map(bytes).sum()
     }
 
     /// Appends the header in the given form.
@@ -174,16 +187,18 @@ impl Header<'_> {
             text(out, &change.key);
             let deletes = if change.value_bytes.is_none() { CHANGE_DELETES } else { 0 };
             let expires = if change.expires_at.is_some() { CHANGE_EXPIRES } else { 0 };
-            out.push(deletes | expires);
+            let has_vectors = if change.vectors.is_some() { CHANGE_HAS_VECTORS } else { 0 };
+            out.push(deletes | expires | has_vectors);
             write_u64(out, change.parents.len() as u64);
             change.parents.iter().for_each(|&parent| version(out, parent));
             if let Some(at) = change.expires_at {
                 out.extend_from_slice(&at.to_le_bytes());
             }
-            if let Some(bytes) = change.value_bytes {
+            let value = change.value_bytes.map(|bytes| (bytes, change.hash));
+            for (bytes, hash) in value.into_iter().chain(change.vectors.map(|v| (v.bytes, v.hash))) {
                 write_u64(out, u64::from(bytes));
                 if has_hashes {
-                    out.extend_from_slice(&change.hash.unwrap_or(NO_VALUE));
+                    out.extend_from_slice(&hash.unwrap_or(NO_VALUE));
                 }
             }
         }
@@ -199,7 +214,8 @@ impl Header<'_> {
         others.map(|actor| (actor, ())).collect::<SortedMap<_, _>>().into_iter().map(|(actor, ())| actor).collect()
     }
 
-    /// The offset of each change's record behind the header, and the length of all of them together.
+    /// The offset of each change's records behind the header, and the length of all of them together. Of one change the
+    /// value comes first, and then its vectors.
     pub(crate) fn record_offsets(&self) -> (Vec<u64>, u64) {
         let mut at = 0;
         let offsets = self
@@ -207,7 +223,7 @@ impl Header<'_> {
             .iter()
             .map(|change| {
                 let offset = at;
-                at += change.value_bytes.map_or(0, |n| u64::from(n) + RECORD_OVERHEAD);
+                at += change.records_bytes();
                 offset
             })
             .collect();
@@ -215,7 +231,24 @@ impl Header<'_> {
     }
 }
 
-/// Bytes in front of a value in the log: its checksum.
+impl Change<'_> {
+    /// Bytes of the value's record; 0 for a deletion. That of the vectors stands behind it.
+    pub(crate) fn value_record_bytes(&self) -> u64 {
+        self.value_bytes.map_or(0, |bytes| u64::from(bytes) + RECORD_OVERHEAD)
+    }
+
+    /// Bytes of the vectors' record; 0 if there are none.
+    pub(crate) fn vectors_record_bytes(&self) -> u64 {
+        self.vectors.map_or(0, |vectors| u64::from(vectors.bytes) + RECORD_OVERHEAD)
+    }
+
+    /// Bytes of both.
+    pub(crate) fn records_bytes(&self) -> u64 {
+        self.value_record_bytes() + self.vectors_record_bytes()
+    }
+}
+
+/// Bytes in front of a value, or of vectors, in the log: the checksum.
 pub(crate) const RECORD_OVERHEAD: u64 = 4;
 
 /// Appends a value with its checksum.
@@ -303,25 +336,36 @@ fn read(input: &[u8], database_actor: ActorId) -> Option<Header<'_>> {
             collection = named;
         }
         let key = input.text(limits::KEY_BYTES_MAX)?;
-        let kind = input.u8().filter(|k| k & !(CHANGE_DELETES | CHANGE_EXPIRES) == 0)?;
+        let kind = input.u8().filter(|k| k & !(CHANGE_DELETES | CHANGE_EXPIRES | CHANGE_HAS_VECTORS) == 0)?;
         let mut parents = Vec::new();
         for _ in 0..input.count(limits::PARENTS_MAX, 2)? {
             parents.push(version(&mut input)?);
         }
         let expires_at = if kind & CHANGE_EXPIRES != 0 { Some(input.i64()?) } else { None };
+        let record = |input: &mut Cursor<'_>, bytes_max| {
+            let bytes = u32::try_from(input.length(bytes_max)?).ok()?;
+            let hash = if flags & HAS_HASHES != 0 { Some(input.array()?) } else { None };
+            Some((bytes, hash))
+        };
         let (value_bytes, hash) = if kind & CHANGE_DELETES != 0 {
             (None, Some(NO_VALUE))
         } else {
-            let bytes = input.length(limits::VALUE_BYTES_MAX)?;
-            let hash = if flags & HAS_HASHES != 0 { Some(input.array()?) } else { None };
-            (Some(u32::try_from(bytes).ok()?), hash)
+            record(&mut input, limits::VALUE_BYTES_MAX).map(|(bytes, hash)| (Some(bytes), hash))?
+        };
+        let vectors = if kind & CHANGE_HAS_VECTORS != 0 {
+            value_bytes?;
+            let (bytes, hash) = record(&mut input, limits::VECTORS_BYTES_MAX)?;
+            Some(ChangeVectors { bytes, hash })
+        } else {
+            None
         };
         if changes.last().is_some_and(|last| (&*last.collection, &*last.key) >= (collection, key))
             || collection.is_empty()
         {
             return None;
         }
-        changes.push(Change { collection: collection.into(), key: key.into(), value_bytes, hash, parents, expires_at });
+        let (collection, key) = (collection.into(), key.into());
+        changes.push(Change { collection, key, value_bytes, hash, vectors, parents, expires_at });
     }
     let version = VersionId { actor: own, counter };
     let header = Header { version, timestamp, dependencies, author, message, token, causes, changes };
@@ -383,6 +427,10 @@ mod tests {
                             collection: collection.into(),
                             key: key.into(),
                             value_bytes: value.as_ref().map(|v| v.len() as u32),
+                            vectors: value.as_ref().filter(|v| v.len() % 3 == 1).map(|v| ChangeVectors {
+                                bytes: 7 * v.len() as u32,
+                                hash: Some(*blake3::hash(&v[1..]).as_bytes()),
+                            }),
                             hash: Some(value.map_or(NO_VALUE, |v| *blake3::hash(&v).as_bytes())),
                             parents,
                             expires_at,
@@ -404,6 +452,7 @@ mod tests {
             let mut read = decode(&stored, OWN).unwrap();
             for (change, original) in read.changes.iter_mut().zip(&header.changes) {
                 change.hash = original.hash;
+                change.vectors = original.vectors;
             }
             prop_assert_eq!(read.id(), header.id());
             prop_assert!(stored.len() <= canonical.len());

@@ -4,10 +4,11 @@ use super::{Changes, Database, History, Scan, Snapshot, SnapshotCollection, Watc
 use crate::{
     Result, VersionId,
     engine::{
-        Draft, DraftChange, Encoded, KeyRange, Order, Puts, Scope, check_key, check_own_collection,
+        Draft, DraftChange, Encoded, Hits, KeyRange, Order, Puts, Scope, Search, check_key, check_own_collection,
         model::{CommitInfo, Document, DocumentVersion, Expected, Moment, Version},
     },
     history::diff,
+    vector::{VectorConfig, Vectors},
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub struct WriteOptions {
     pub expected: Expected,
     /// From when on it no longer shows, in milliseconds since 1970.
     pub expires_at: Option<i64>,
+    /// Its vectors. A write replaces the whole document: without vectors here the new version has none.
+    pub vectors: Vectors,
     /// Author, message and causes of the commit.
     pub info: CommitInfo,
 }
@@ -63,7 +66,15 @@ impl Batch {
     /// `INVALID_ARGUMENT` or `LIMIT_EXCEEDED` for a key or value that cannot be stored, or when they do not fit into one
     /// commit. The batch stays as it was.
     pub fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
-        self.puts.add(key, value)
+        self.put_with(key, value, &Vectors::default())
+    }
+
+    /// As [`Batch::put`], with vectors.
+    ///
+    /// # Errors
+    /// As [`Batch::put`].
+    pub fn put_with<T: Serialize + ?Sized>(&mut self, key: &str, value: &T, vectors: &Vectors) -> Result<()> {
+        self.puts.add(key, value, vectors)
     }
 
     /// Writes them. Returns the commit, or `None` for no documents.
@@ -96,12 +107,15 @@ impl Collection {
     /// As [`Collection::put`], with an expected version, an expiry, an author, a message or causes.
     ///
     /// # Errors
-    /// As [`Collection::put`]; `CONFLICT` if the document is not what was expected; `NOT_FOUND` for an unknown cause.
+    /// As [`Collection::put`]; `CONFLICT` if the document is not what was expected; `NOT_FOUND` for an unknown cause;
+    /// `DIMENSION_MISMATCH` for a vector of another dimension than those of its name before.
     pub fn put_with<T: Serialize + ?Sized>(&self, key: &str, value: &T, options: WriteOptions) -> Result<VersionId> {
-        self.write(key, || Encoded::new(value), options)
+        let vectors = options.vectors.clone();
+        self.write(key, || Encoded::new(value)?.with_vectors(&vectors), options)
     }
 
-    /// As [`Collection::put_with`], of a value that was encoded before.
+    /// As [`Collection::put_with`], of a value that was encoded before, with its [vectors](Encoded::with_vectors); those of
+    /// the options are not looked at.
     ///
     /// # Errors
     /// As [`Collection::put_with`].
@@ -170,6 +184,51 @@ impl Collection {
             Some(found) => found,
             None => ready(engine.get(&self.name, key)),
         }
+    }
+
+    /// The vectors of a document as it is now, empty if it has none; `None` if there is no document.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for an impossible key, `CORRUPT`, `IO`, `CLOSED`.
+    pub fn vectors(&self, key: &str) -> Result<Option<Vectors>> {
+        let engine = &self.database.0.engine;
+        ready(engine.vectors_in(&engine.view(), &self.name, key))
+    }
+
+    /// The vectors of one version of a document; empty if it has none.
+    ///
+    /// # Errors
+    /// `CORRUPT`, `IO`, `CLOSED`.
+    pub fn vectors_of(&self, version: &Version) -> Result<Vectors> {
+        ready(self.database.0.engine.vectors_of(version))
+    }
+
+    /// The documents whose vector is nearest to that of a search, best first; those of equal score by key.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a name that no document ever had a vector of, or for a document to be searched from that is not there;
+    /// `DIMENSION_MISMATCH`; `INVALID_ARGUMENT` or `LIMIT_EXCEEDED` for a search that is not possible.
+    pub fn search(&self, search: &Search) -> Result<Hits> {
+        let view = self.database.0.engine.view();
+        self.database.0.search(&view, &self.name, search)
+    }
+
+    /// Sets how the vectors of a name are searched. The first vector that is put sets it to
+    /// [the defaults](VectorConfig::new). Returns the commit, or `None` if it is so already.
+    ///
+    /// # Errors
+    /// `DIMENSION_MISMATCH` if the name has another dimension already, `INVALID_ARGUMENT` for what is not possible.
+    pub fn configure_vectors(&self, name: &str, config: VectorConfig) -> Result<Option<VersionId>> {
+        self.database.0.configure_vectors(&self.name, name, config)
+    }
+
+    /// How the vectors of a name are searched; `None` if there were none.
+    ///
+    /// # Errors
+    /// `CORRUPT`, `IO`, `CLOSED`.
+    pub fn vector_config(&self, name: &str) -> Result<Option<VectorConfig>> {
+        let engine = &self.database.0.engine;
+        ready(engine.vector_config(&engine.view(), &self.name, name))
     }
 
     /// The documents of a range as they are now, in key order. The scan sees one moment: writes that come later are not

@@ -1,9 +1,15 @@
 //! When maintenance runs: in a thread of its own, after a commit in the writer's thread, or when it is asked for.
 
 use super::{Inner, Maintenance, ready};
-use crate::{Result, engine::model::Durability, limits};
+use crate::{
+    Result,
+    engine::{VectorStep, model::Durability},
+    limits,
+    vector::hnsw::parallel::Threads,
+};
 use std::{
-    sync::{Arc, Condvar, Mutex, PoisonError, Weak},
+    num::NonZeroUsize,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -43,6 +49,8 @@ impl Signal {
 pub(crate) struct Maintainer {
     /// One step at a time.
     turn: Mutex<()>,
+    /// One at a time brings the indexes of vectors up to date. Taken after the others.
+    vectors: Mutex<()>,
     signal: Arc<Signal>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -119,11 +127,43 @@ impl Inner {
             self.checkpoint_in_turn()?;
         }
         for _ in 0..steps {
-            if !ready(self.engine.merge_step())? {
+            if !ready(self.engine.merge_step())? && !self.vector_step()? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// A step for the indexes of vectors. Returns whether there is more to do.
+    fn vector_step(&self) -> Result<bool> {
+        let _turn = self.vectors_turn();
+        let threads = Threads(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN));
+        let step = ready(self.engine.vector_step(&threads))?;
+        if step == VectorStep::Snapshot {
+            self.sync()?;
+            ready(self.engine.write_vector_snapshot())?;
+        }
+        Ok(step == VectorStep::More)
+    }
+
+    fn vectors_turn(&self) -> MutexGuard<'_, ()> {
+        self.maintenance.vectors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Brings the indexes of vectors up to a commit, before a search that sees it; unless that takes long and can be left to
+    /// the thread: then the search compares every document.
+    pub(crate) fn know_vectors(&self, sequence: u64) -> Result<()> {
+        if self.engine.vectors_know(sequence) {
+            return Ok(());
+        }
+        let has_thread = self.options.maintenance == Maintenance::Thread && !self.engine.is_read_only();
+        if has_thread && self.engine.vectors_far_behind() {
+            self.maintenance.signal.raise(|wanted| wanted.work = true);
+            return Ok(());
+        }
+        let _turn = self.vectors_turn();
+        // Whoever had the turn before may have done it.
+        if self.engine.vectors_know(sequence) { Ok(()) } else { ready(self.engine.catch_up_vectors()) }
     }
 
     /// Syncs what is acknowledged and not durable yet, where the options ask for that to happen soon.
@@ -146,6 +186,7 @@ impl Inner {
         let _turn = self.maintenance.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let _gate = self.gate.acquire()?;
         let _flush = self.flush_turn();
+        let _vectors = self.vectors_turn();
         let result = ready(self.engine.close());
         self.watchers.notify();
         result

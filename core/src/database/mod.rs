@@ -27,11 +27,12 @@ pub use watch::{Watch, WatchOptions};
 use crate::{
     Error, ErrorCode, Result, VersionId,
     engine::{
-        Appended, Direction, Draft, Engine, Info, Lineage, Scope, Scouted, Stats, Tag, VerifyReport,
+        Appended, Direction, Draft, Engine, Hits, Info, Lineage, Scope, Scouted, Search, Stats, Tag, VerifyReport, View,
         model::{Commit, CommitInfo, DocumentVersion, Moment},
         tag_exists,
     },
     storage::Storage,
+    vector::VectorConfig,
 };
 use gate::Gate;
 use settle::Flusher;
@@ -375,6 +376,23 @@ impl Database {
 }
 
 impl Inner {
+    pub(crate) fn search(&self, view: &View, collection: &str, search: &Search) -> Result<Hits> {
+        match self.know_vectors(view.sequence) {
+            // What is exact does not need them.
+            Err(e) if !search.is_exact() || !e.is(ErrorCode::LimitExceeded) => return Err(e),
+            _ => ready(self.engine.search(view, collection, search)),
+        }
+    }
+
+    fn configure_vectors(&self, collection: &str, name: &str, config: VectorConfig) -> Result<Option<VersionId>> {
+        self.relieve()?;
+        let appended = {
+            let _turn = self.gate.acquire()?;
+            self.append(ready(self.engine.draft_vector_config(collection, name, config, CommitInfo::default()))?)?
+        };
+        self.settle(appended)
+    }
+
     /// Looks up what a draft replaces and lays it out; the caller holds the gate. `None` if there was nothing to write.
     fn append(&self, draft: Draft) -> Result<Option<Appended>> {
         self.append_scouted(draft, None)

@@ -46,6 +46,7 @@ pub struct Options {
     cache_bytes: usize,
     segment_bytes: u64,
     tail_bytes: u64,
+    vector_bytes: usize,
     read_only: bool,
     create: bool,
     host: Arc<dyn Host>,
@@ -59,6 +60,7 @@ impl Default for Options {
             cache_bytes: limits::CACHE_BYTES_DEFAULT,
             segment_bytes: limits::SEGMENT_BYTES,
             tail_bytes: limits::TAIL_BYTES,
+            vector_bytes: limits::VECTOR_INDEX_BYTES_DEFAULT,
             read_only: false,
             create: true,
             host: Arc::new(SystemHost),
@@ -102,6 +104,14 @@ impl Options {
     #[must_use]
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
+        self
+    }
+
+    /// Memory that the indexes of vectors may take, in bytes; 1 GiB if it is not said. A search of more fails with
+    /// `LIMIT_EXCEEDED`, unless it is exact.
+    #[must_use]
+    pub fn vector_bytes(mut self, bytes: usize) -> Self {
+        self.vector_bytes = bytes;
         self
     }
 
@@ -178,6 +188,7 @@ impl Options {
             cache_bytes: self.cache_bytes,
             segment_bytes: self.segment_bytes,
             tail_bytes: self.tail_bytes,
+            vector_bytes: self.vector_bytes,
         };
         let opened = ready(Engine::open(storage.clone(), self.host.clone(), options));
         let engine = opened.inspect_err(|_| drop(storage.close()))?;

@@ -2,8 +2,9 @@
 
 use super::{Database, History, Log, Scan, ready};
 use crate::{
-    Result, VersionId,
-    engine::{KeyRange, Order, View, model::Document},
+    Error, Result, VersionId,
+    engine::{Hits, KeyRange, Order, Search, View, model::Document},
+    vector::Vectors,
 };
 
 /// An unchanging view of the database at a moment. Holding it costs no copy; index files that it needs stay until it is
@@ -57,6 +58,25 @@ impl SnapshotCollection {
     /// `INVALID_ARGUMENT` for an impossible key, `CORRUPT`, `IO`, `CLOSED`.
     pub fn get(&self, key: &str) -> Result<Option<Document>> {
         ready(self.snapshot.database.0.engine.get_in(&self.snapshot.view, &self.name, key))
+    }
+
+    /// The vectors of a document as it was, empty if it had none; `None` if there was no document.
+    ///
+    /// # Errors
+    /// As [`SnapshotCollection::get`].
+    pub fn vectors(&self, key: &str) -> Result<Option<Vectors>> {
+        ready(self.snapshot.database.0.engine.vectors_in(&self.snapshot.view, &self.name, key))
+    }
+
+    /// The documents whose vector was nearest to that of a search, ranked as they were then.
+    ///
+    /// # Errors
+    /// As [`Collection::search`](crate::Collection::search); `INVALID_ARGUMENT` if the search names a moment of its own.
+    pub fn search(&self, search: &Search) -> Result<Hits> {
+        if search.as_of.is_some() {
+            return Err(Error::invalid("a search of a snapshot cannot name another moment"));
+        }
+        self.snapshot.database.0.search(&self.snapshot.view, &self.name, search)
     }
 
     /// The documents of a range, in key order.

@@ -2,7 +2,7 @@
 
 use super::{
     Draft, DraftChange, Engine,
-    draft::Encoded,
+    draft::{Encoded, EncodedVectors},
     model::{CommitInfo, Document, Moment},
     state::View,
 };
@@ -11,7 +11,7 @@ use crate::{
     limits,
     storage::AsyncStorage,
 };
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 /// What is restored.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +36,11 @@ impl<S: AsyncStorage> Engine<S> {
             Scope::Document(collection, key) => {
                 let before = self.get_in(&now, collection, key).await?;
                 let after = self.get_in(&then, collection, key).await?;
-                if before.as_ref().map(Document::encoded) != after.as_ref().map(Document::encoded) {
-                    changes.push(change(&now, collection.into(), key.into(), after.as_ref()));
+                let vectors_before = self.vectors_record(&now, collection, key).await?;
+                let vectors = self.vectors_record(&then, collection, key).await?;
+                let same = before.as_ref().map(Document::encoded) == after.as_ref().map(Document::encoded);
+                if !same || vectors_before != vectors {
+                    changes.push(change(&now, collection.into(), key.into(), after.as_ref(), vectors));
                 }
             }
             Scope::Collection(_) | Scope::Workspace => {
@@ -45,8 +48,9 @@ impl<S: AsyncStorage> Engine<S> {
                 let mut diff = self.diff(now.clone(), then, collection)?;
                 let mut bytes = 0;
                 while let Some(found) = diff.next(self).await? {
-                    let change = change(&now, found.collection, found.key, found.after.as_ref());
-                    bytes += change.value.as_ref().map_or(0, |v| v.bytes.len());
+                    let vectors = self.vectors_record(diff.after(), &found.collection, &found.key).await?;
+                    let change = change(&now, found.collection, found.key, found.after.as_ref(), vectors);
+                    bytes += change.value.as_ref().map_or(0, Encoded::len);
                     changes.push(change);
                     if changes.len() > limits::COMMIT_CHANGES_MAX || bytes > limits::COMMIT_BYTES_MAX {
                         let (count, max) = (limits::COMMIT_CHANGES_MAX, limits::COMMIT_BYTES_MAX);
@@ -61,8 +65,17 @@ impl<S: AsyncStorage> Engine<S> {
     }
 }
 
-fn change(now: &View, collection: String, key: String, wanted: Option<&Document>) -> DraftChange {
-    let value = wanted.map(|document| Encoded::from_canonical(document.to_encoded().into()));
+fn change(
+    now: &View,
+    collection: String,
+    key: String,
+    wanted: Option<&Document>,
+    vectors: Option<Vec<u8>>,
+) -> DraftChange {
+    let value = wanted.map(|document| Encoded {
+        vectors: vectors.map(|bytes| EncodedVectors::from_canonical(Arc::<[u8]>::from(bytes).into())),
+        ..Encoded::from_canonical(document.to_encoded().into())
+    });
     // An expiry that has passed since would hide what was just restored.
     let expires_at = wanted.and_then(Document::expires_at).filter(|&at| at > now.clock_ms);
     DraftChange { expires_at, ..DraftChange::new(collection.into(), key, value) }

@@ -5,7 +5,7 @@
 
 use super::{
     Draft, Engine, Origin, Writer,
-    draft::DraftChange,
+    draft::{DraftChange, Encoded},
     key::{self, Entry},
     model::{Expected, Head},
     state::{At, Found, VersionVector, View, is_expired, read_entry},
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     bug::{self, Bug},
     clock::Timestamp,
-    codec::commit::{Cause, Change, Dependency, Header, NO_VALUE, RECORD_OVERHEAD},
+    codec::commit::{Cause, Change, ChangeVectors, Dependency, Header, NO_VALUE},
     error::{Error, ErrorCode, Result},
     id::{ActorId, CommitId, VersionId},
     index::{
@@ -134,6 +134,7 @@ impl<S: AsyncStorage> Engine<S> {
                 }
                 let mut place = 0..;
                 draft.changes.retain(|_| place.next().is_none_or(|place| absent.binary_search(&place).is_err()));
+                self.configure_new_vectors(&view, &mut draft, &mut parents).await?;
                 parents
             }
         };
@@ -242,10 +243,10 @@ impl<S: AsyncStorage> Engine<S> {
         let header = stamp(writer, &draft, parents, actor, wanted, self.actor, self.host.now_ms())?;
         let id = header.id();
 
-        let values = draft.changes.iter().filter_map(|c| c.value.as_ref());
-        let values_bytes = values.clone().map(|v| v.bytes.len() as u64 + RECORD_OVERHEAD).sum();
+        let records = draft.changes.iter().filter_map(|c| c.value.as_ref()).flat_map(Encoded::records);
+        let records_bytes = header.changes.iter().map(Change::records_bytes).sum();
         let before = writer.log.end();
-        let placed = writer.log.append(&header, &id, values.map(|v| &*v.bytes), values_bytes)?;
+        let placed = writer.log.append(&header, &id, records, records_bytes)?;
         let after = writer.log.end();
         let bytes = u64::from(placed.frame.bytes);
         let state = ActorState { counter: header.version.counter, id, timestamp: header.timestamp };
@@ -367,6 +368,8 @@ fn stamp<'d>(
             key: change.key().into(),
             value_bytes: change.value.as_ref().map(|v| v.bytes.len() as u32),
             hash: Some(change.value.as_ref().map_or(NO_VALUE, |v| v.hash)),
+            vectors: (change.value.as_ref().and_then(|v| v.vectors.as_ref()))
+                .map(|v| ChangeVectors { bytes: v.bytes.len() as u32, hash: Some(v.hash) }),
             parents,
             expires_at: change.expires_at,
         })
@@ -413,15 +416,9 @@ pub(crate) fn enter<N: AsRef<[u8]>>(
     let (mut key, mut value) = (Vec::new(), Vec::new());
     let mut offset = placed.records_offset;
     let mut versions = header.changes.iter().zip(documents).map(|(change, document)| {
-        let record = change.value_bytes.map(|bytes| {
-            let bytes = bytes + RECORD_OVERHEAD as u32;
-            let at = Location { segment: placed.frame.segment, offset, bytes };
-            offset += u64::from(bytes);
-            at
-        });
-        let counter = header.version.counter;
         key::write_version(&mut key, document.name.as_ref(), header.timestamp, actor);
-        Entry { counter, record, expires_at: change.expires_at, conflicted: foreign }.encode(&mut value);
+        Entry { conflicted: foreign, ..entry_of(header, change, placed.frame.segment, offset) }.encode(&mut value);
+        offset += change.records_bytes();
         let entry = MemEntry { sequence, value: (&*value).into(), payload: document.payload };
         (Key::from(&*key), entry, Some(document.hash))
     });
@@ -440,6 +437,18 @@ pub(crate) fn enter<N: AsRef<[u8]>>(
         .map(|cause| bare(key::effect(&cause.collection, &cause.key, cause.version, header.version), &[]));
     let commit = bare(key::commit(header.version), &key::frame_value(placed.frame));
     memtable.insert([commit, bare(key::commit_id(id, placed.frame), &[])].into_iter().chain(effects));
+}
+
+/// The index value of a change whose records begin at `offset` of a segment.
+pub(crate) fn entry_of(header: &Header<'_>, change: &Change<'_>, segment: u32, offset: u64) -> Entry {
+    let record = |_| Location { segment, offset, bytes: change.value_record_bytes() as u32 };
+    Entry {
+        counter: header.version.counter,
+        record: change.value_bytes.map(record),
+        vectors_bytes: change.vectors_record_bytes() as u32,
+        expires_at: change.expires_at,
+        conflicted: false,
+    }
 }
 
 /// The documents that a commit changes, by the prefix of their keys.

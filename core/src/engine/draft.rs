@@ -16,6 +16,7 @@ use crate::{
     id::{ActorId, VersionId},
     index::{filter::filter_hash, payload::Payload, short::Key},
     limits,
+    vector::Vectors,
 };
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 use core::ops::Range;
@@ -27,6 +28,22 @@ use serde::Serialize;
 pub struct Encoded {
     pub(crate) bytes: Payload,
     pub(crate) hash: Hash,
+    pub(crate) vectors: Option<EncodedVectors>,
+}
+
+/// The vectors of a version as they are stored, and the hash of that.
+#[derive(Clone, Debug)]
+pub(crate) struct EncodedVectors {
+    pub(crate) bytes: Payload,
+    pub(crate) hash: Hash,
+}
+
+impl EncodedVectors {
+    /// Of bytes that are known to be what [`Vectors::encode`] writes.
+    pub(crate) fn from_canonical(bytes: Payload) -> EncodedVectors {
+        let hash = *blake3::hash(&bytes).as_bytes();
+        EncodedVectors { bytes, hash }
+    }
 }
 
 impl Encoded {
@@ -43,7 +60,35 @@ impl Encoded {
     /// Of bytes that are known to be a canonical encoding.
     pub(crate) fn from_canonical(bytes: Payload) -> Encoded {
         let hash = *blake3::hash(&bytes).as_bytes();
-        Encoded { bytes, hash }
+        Encoded { bytes, hash, vectors: None }
+    }
+
+    /// The same value with vectors beside it, in place of those that it had.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for a name that a vector cannot have, a vector without numbers, and a number that is not finite;
+    /// `LIMIT_EXCEEDED` for more than [`VECTORS_MAX`](crate::limits::VECTORS_MAX) vectors or a dimension above
+    /// [`VECTOR_DIMENSION_MAX`](crate::limits::VECTOR_DIMENSION_MAX).
+    pub fn with_vectors(mut self, vectors: &Vectors) -> Result<Encoded> {
+        self.vectors = match vectors.is_empty() {
+            true => None,
+            false => {
+                let mut buffer = Vec::new();
+                vectors.encode(&mut buffer)?;
+                Some(EncodedVectors::from_canonical(Arc::<[u8]>::from(buffer).into()))
+            }
+        };
+        Ok(self)
+    }
+
+    /// What is written for it: the value, and the vectors if there are any.
+    pub(crate) fn records(&self) -> impl Iterator<Item = &[u8]> {
+        core::iter::once(&*self.bytes).chain(self.vectors.as_ref().map(|v| &*v.bytes))
+    }
+
+    /// Bytes of both.
+    pub(crate) fn len(&self) -> usize {
+        self.records().map(<[u8]>::len).sum()
     }
 }
 
@@ -51,8 +96,14 @@ impl Encoded {
 pub(crate) struct Puts {
     collection: Arc<str>,
     /// With the place of each value in the buffer, which is at most as long as a commit and one value.
-    names: Vec<(Name, Range<u32>)>,
+    names: Vec<(Name, Place)>,
     buffer: Vec<u8>,
+}
+
+/// Where in the buffer of [`Puts`] a value begins and ends, and then its vectors end.
+struct Place {
+    value: Range<u32>,
+    end: u32,
 }
 
 impl Puts {
@@ -61,44 +112,68 @@ impl Puts {
     }
 
     /// Adds one. Fails as soon as it is clear that they do not fit into a commit.
-    pub(crate) fn add<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
-        self.add_written(key, |buffer| codec::value::encode(value, buffer))
+    pub(crate) fn add<T: Serialize + ?Sized>(&mut self, key: &str, value: &T, vectors: &Vectors) -> Result<()> {
+        self.add_written(key, vectors, |buffer| codec::value::encode(value, buffer))
     }
 
     /// As [`Puts::add`], of a value that is known to be a canonical encoding.
-    pub(crate) fn add_canonical(&mut self, key: &str, value: &[u8]) -> Result<()> {
-        self.add_written(key, |buffer| {
+    pub(crate) fn add_canonical(&mut self, key: &str, value: &[u8], vectors: &Vectors) -> Result<()> {
+        self.add_written(key, vectors, |buffer| {
             buffer.extend_from_slice(value);
             Ok(())
         })
     }
 
-    fn add_written(&mut self, key: &str, write: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
+    fn add_written(
+        &mut self,
+        key: &str,
+        vectors: &Vectors,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
         check_key(key)?;
         check_count(self.names.len() + 1)?;
-        let start = self.buffer.len() as u32;
-        write(&mut self.buffer).map_err(|e| e.context(&format!("{}/{key}", self.collection)))?;
+        let start = self.buffer.len();
+        let written = write(&mut self.buffer).and_then(|()| {
+            let end = self.buffer.len();
+            if !vectors.is_empty() {
+                vectors.encode(&mut self.buffer)?;
+            }
+            Ok(end)
+        });
+        let value_end = match written {
+            Ok(end) => end,
+            Err(e) => {
+                self.buffer.truncate(start);
+                return Err(e.context(&format!("{}/{key}", self.collection)));
+            }
+        };
         if self.buffer.len() > limits::COMMIT_BYTES_MAX {
             let max = limits::COMMIT_BYTES_MAX;
             return Err(Error::limit(format!(
                 "more than {max} bytes of values do not fit into one commit: make several"
             )));
         }
-        self.names.push((Name::new(&self.collection, key), start..self.buffer.len() as u32));
+        // The buffer was just found to be shorter than 32 bits count.
+        let place = Place { value: start as u32..value_end as u32, end: self.buffer.len() as u32 };
+        self.names.push((Name::new(&self.collection, key), place));
         Ok(())
     }
 
     /// The changes, sorted; of equal keys the last one.
     pub(crate) fn finish(mut self) -> Vec<DraftChange> {
-        let order = |a: &(Name, Range<u32>), b: &(Name, Range<u32>)| {
+        let order = |a: &(Name, Place), b: &(Name, Place)| {
             // Of equal names the last one comes first, and is the one that is kept.
-            a.0.bytes.cmp(&b.0.bytes).then(b.1.start.cmp(&a.1.start))
+            a.0.bytes.cmp(&b.0.bytes).then(b.1.value.start.cmp(&a.1.value.start))
         };
         self.names.sort_unstable_by(order);
         self.names.dedup_by(|later, first| later.0.bytes == first.0.bytes);
         let buffer: Arc<[u8]> = self.buffer.into();
-        let changes = self.names.into_iter().map(|(name, range)| {
-            let value = Encoded::from_canonical(Payload::part(&buffer, range));
+        let changes = self.names.into_iter().map(|(name, place)| {
+            let vectors = place.value.end..place.end;
+            let mut value = Encoded::from_canonical(Payload::part(&buffer, place.value));
+            if !vectors.is_empty() {
+                value.vectors = Some(EncodedVectors::from_canonical(Payload::part(&buffer, vectors)));
+            }
             DraftChange::named(self.collection.clone(), name, Some(value))
         });
         changes.collect()
@@ -204,7 +279,7 @@ impl Draft {
         let mut bytes = 0;
         for change in &self.changes {
             bytes += change.collection.len() + change.key().len() + 48;
-            bytes += change.value.as_ref().map_or(0, |v| v.bytes.len());
+            bytes += change.value.as_ref().map_or(0, Encoded::len);
         }
         if self.changes.len() > limits::COMMIT_CHANGES_MAX || bytes > limits::COMMIT_BYTES_MAX {
             return Err(Error::limit(format!(

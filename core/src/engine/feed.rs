@@ -77,7 +77,7 @@ impl<S: AsyncStorage> Engine<S> {
         let from = self.segment_before(token).await?;
         let mut feed = Feed { follower: Follower::new(self.database, self.actor, from), filter };
         while feed.follower.position.sequence < token {
-            feed.step(self, |_| Ok(())).await?;
+            step(&mut feed.follower, self, |_| Ok(())).await?;
         }
         Ok(feed)
     }
@@ -117,11 +117,11 @@ impl Feed {
         let published = engine.published();
         if bug::active(Bug::WatchSkipsGroup) && self.follower.position.sequence + 1 < published {
             self.follower.refresh();
-            self.step(engine, |_| Ok(())).await?;
+            step(&mut self.follower, engine, |_| Ok(())).await?;
         }
         while self.follower.position.sequence < published {
             let filter = self.filter.clone();
-            let event = self.step(engine, |replayed| event_of(&filter, &replayed)).await?;
+            let event = step(&mut self.follower, engine, |replayed| event_of(&filter, &replayed)).await?;
             if event.is_some() {
                 return Ok(event);
             }
@@ -147,7 +147,7 @@ impl Feed {
             )));
         }
         while self.token() < published {
-            let version = self.step(engine, |replayed| {
+            let version = step(&mut self.follower, engine, |replayed| {
                 let header = &replayed.commit.header;
                 Ok((header.token == Some(token)).then_some(header.version))
             });
@@ -157,26 +157,26 @@ impl Feed {
         }
         Ok(None)
     }
+}
 
-    /// Goes over one frame that is known to be there.
-    async fn step<S: AsyncStorage, R: Default>(
-        &mut self,
-        engine: &Engine<S>,
-        mut visit: impl FnMut(crate::log::recovery::Replayed<'_>) -> Result<R>,
-    ) -> Result<R> {
-        // What was read ahead may be older than what has been written since, and the frame may be in the next segment.
-        for attempt in 0..3 {
-            if let Some(result) = self.follower.next(&engine.storage, &mut visit).await? {
-                return Ok(result);
-            }
-            self.follower.refresh();
-            if attempt == 1 && self.follower.enter_next(&engine.storage).await? != Next::Entered {
-                break;
-            }
+/// Goes over one frame that is known to be there.
+pub(super) async fn step<S: AsyncStorage, R: Default>(
+    follower: &mut Follower,
+    engine: &Engine<S>,
+    mut visit: impl FnMut(crate::log::recovery::Replayed<'_>) -> Result<R>,
+) -> Result<R> {
+    // What was read ahead may be older than what has been written since, and the frame may be in the next segment.
+    for attempt in 0..3 {
+        if let Some(result) = follower.next(&engine.storage, &mut visit).await? {
+            return Ok(result);
         }
-        let at = self.follower.position;
-        Err(Error::corrupt(FileName::Segment(at.segment), at.offset, "a published commit is damaged or missing"))
+        follower.refresh();
+        if attempt == 1 && follower.enter_next(&engine.storage).await? != Next::Entered {
+            break;
+        }
     }
+    let at = follower.position;
+    Err(Error::corrupt(FileName::Segment(at.segment), at.offset, "a published commit is damaged or missing"))
 }
 
 fn event_of(filter: &FeedFilter, replayed: &crate::log::recovery::Replayed<'_>) -> Result<Option<Event>> {

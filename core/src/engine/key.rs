@@ -280,6 +280,8 @@ pub(crate) struct Entry {
     pub(crate) counter: u64,
     /// Where the record of the value is; `None` for a deletion.
     pub(crate) record: Option<Location>,
+    /// Bytes of the record of its vectors, which stands behind that of the value; 0 if it has none.
+    pub(crate) vectors_bytes: u32,
     pub(crate) expires_at: Option<i64>,
     /// When this version arrived, the document had other heads: its history has to be read to know them.
     pub(crate) conflicted: bool,
@@ -288,6 +290,7 @@ pub(crate) struct Entry {
 const DELETED: u8 = 1;
 const EXPIRES: u8 = 2;
 const CONFLICTED: u8 = 4;
+const HAS_VECTORS: u8 = 8;
 
 impl Entry {
     /// Writes the value over `out`.
@@ -295,10 +298,14 @@ impl Entry {
         out.clear();
         let deleted = if self.record.is_none() { DELETED } else { 0 };
         let expires = if self.expires_at.is_some() { EXPIRES } else { 0 };
-        out.push(deleted | expires | if self.conflicted { CONFLICTED } else { 0 });
+        let has_vectors = if self.vectors_bytes > 0 { HAS_VECTORS } else { 0 };
+        out.push(deleted | expires | has_vectors | if self.conflicted { CONFLICTED } else { 0 });
         write_u64(out, self.counter);
         if let Some(at) = self.record {
             write_location(out, at);
+        }
+        if self.vectors_bytes > 0 {
+            write_u64(out, u64::from(self.vectors_bytes));
         }
         if let Some(at) = self.expires_at {
             out.extend_from_slice(&at.to_le_bytes());
@@ -307,11 +314,22 @@ impl Entry {
 
     pub(crate) fn decode(value: &[u8]) -> Option<Entry> {
         let mut input = Cursor::new(value);
-        let flags = input.u8().filter(|f| f & !(DELETED | EXPIRES | CONFLICTED) == 0)?;
+        let flags = input.u8().filter(|f| f & !(DELETED | EXPIRES | CONFLICTED | HAS_VECTORS) == 0)?;
         let counter = input.varint()?;
         let record = if flags & DELETED == 0 { Some(read_location(&mut input)?) } else { None };
+        let vectors_bytes = match flags & HAS_VECTORS {
+            0 => 0,
+            _ => u32::try_from(input.varint()?).ok().filter(|&bytes| bytes > 0 && record.is_some())?,
+        };
         let expires_at = if flags & EXPIRES != 0 { Some(input.i64()?) } else { None };
-        input.is_empty().then_some(Entry { counter, record, expires_at, conflicted: flags & CONFLICTED != 0 })
+        let conflicted = flags & CONFLICTED != 0;
+        input.is_empty().then_some(Entry { counter, record, vectors_bytes, expires_at, conflicted })
+    }
+
+    /// Where the record of the vectors is; `None` if the version has none.
+    pub(crate) fn vectors(&self) -> Option<Location> {
+        let at = self.record.filter(|_| self.vectors_bytes > 0)?;
+        Some(Location { offset: at.offset + u64::from(at.bytes), bytes: self.vectors_bytes, ..at })
     }
 }
 
@@ -348,9 +366,10 @@ mod tests {
         }
 
         #[test]
-        fn entries_come_back(counter: u64, at in any::<Option<(u32, u64, u32)>>(), expires_at: Option<i64>, conflicted: bool) {
+        fn entries_come_back(counter: u64, at in any::<Option<(u32, u64, u32)>>(), vectors: u32, expires_at: Option<i64>, conflicted: bool) {
             let record = at.map(|(segment, offset, bytes)| Location { segment, offset, bytes });
-            let entry = Entry { counter, record, expires_at, conflicted };
+            let vectors_bytes = if record.is_some() { vectors } else { 0 };
+            let entry = Entry { counter, record, vectors_bytes, expires_at, conflicted };
             let mut bytes = vec![7];
             entry.encode(&mut bytes);
             prop_assert_eq!(Entry::decode(&bytes), Some(entry));

@@ -157,7 +157,7 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// Removes a file that no root names. What cannot be removed now is removed when the database is next opened.
-    async fn discard(&self, file: FileName) {
+    pub(super) async fn discard(&self, file: FileName) {
         let _ = self.storage.remove(file).await;
     }
 
@@ -299,7 +299,7 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// Makes everything durable, leaves a short tail and exact file lengths, and releases the storage. The caller holds
-    /// the gate, and no flush or maintenance is under way. Closing twice is fine.
+    /// the gate and the vectors turn, and no flush or maintenance is under way. Closing twice is fine.
     pub(crate) async fn close(&self) -> Result<()> {
         if self.closed.load(Ordering::Acquire) {
             return Ok(());
@@ -320,6 +320,7 @@ impl<S: AsyncStorage> Engine<S> {
             self.finish_checkpoint().await?;
         }
         self.flush(true).await?;
+        self.save_vectors().await;
         let end = self.end_of_log();
         let Some(mut medium) = self.medium.lock().take() else {
             return Err(Error::new(ErrorCode::Io, "a flush is under way"));

@@ -1,8 +1,9 @@
 //! The engine: the log, the index over it and everything that is done with them, on any storage.
 //!
 //! All of it is synchronous logic; only calls that reach the storage are `async`, and with a synchronous storage they are
-//! ready at the first poll. Whoever drives the engine keeps three rules: one writer at a time between [`Engine::prepare`]
-//! and [`Engine::append`] (the *gate*), one flush at a time, one maintenance step at a time.
+//! ready at the first poll. Whoever drives the engine keeps four rules: one writer at a time between [`Engine::prepare`]
+//! and [`Engine::append`] (the *gate*), one flush at a time, one maintenance step at a time, and one at a time who brings the
+//! indexes of vectors up to date (the *vectors turn*).
 
 pub(crate) mod cache;
 mod changes;
@@ -22,8 +23,13 @@ mod moment;
 mod open;
 mod read;
 mod scan;
+mod search;
+mod search_index;
 mod slots;
 mod state;
+mod vector_snapshot;
+mod vector_store;
+mod vectors;
 mod verify;
 
 pub(crate) use changes::Scope;
@@ -44,7 +50,9 @@ pub(crate) use moment::tag_exists;
 pub(crate) use read::LastVersion;
 pub(crate) use scan::{DiffScan, Scan, VersionScan};
 pub use scan::{KeyRange, Order};
+pub use search::{Explain, Hit, Hits, Plan, Search};
 pub(crate) use state::View;
+pub(crate) use vector_store::VectorStep;
 pub use verify::VerifyReport;
 
 use crate::{
@@ -84,6 +92,8 @@ pub(crate) struct EngineOptions {
     pub(crate) segment_bytes: u64,
     /// Log behind the last checkpoint at which the next one is due.
     pub(crate) tail_bytes: u64,
+    /// Memory that the indexes of vectors may take.
+    pub(crate) vector_bytes: usize,
 }
 
 /// An open database.
@@ -113,6 +123,11 @@ pub(crate) struct Engine<S> {
     documents: Pool<Document>,
     blocks: Pool<CachedBlock>,
     doorkeeper: Doorkeeper,
+    /// The indexes of vectors; `None` until they are needed.
+    vectors: RwLock<Option<vector_store::VectorStore>>,
+    /// The last commit that is in them.
+    vectors_applied: AtomicU64,
+    scratches: Mutex<Vec<crate::vector::hnsw::Scratch>>,
     closed: AtomicBool,
     poisoned: Mutex<Option<String>>,
     is_poisoned: AtomicBool,

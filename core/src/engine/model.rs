@@ -243,6 +243,13 @@ impl fmt::Debug for Document {
     }
 }
 
+impl Version {
+    /// Whether it has vectors.
+    pub fn has_vectors(&self) -> bool {
+        self.vectors.is_some()
+    }
+}
+
 /// A document that a scan came upon.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -266,6 +273,7 @@ pub struct Version {
     /// Bytes of its encoded value.
     pub value_bytes: u64,
     pub(crate) record: Option<Location>,
+    pub(crate) vectors: Option<Location>,
     pub(crate) payload: Option<Payload>,
 }
 

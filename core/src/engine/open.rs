@@ -124,6 +124,9 @@ impl<S: AsyncStorage> Engine<S> {
             documents: super::cache::Pool::new(options.cache_bytes - block_bytes),
             blocks: super::cache::Pool::new(block_bytes),
             doorkeeper: super::doorkeeper::Doorkeeper::new(options.cache_bytes),
+            vectors: RwLock::new(None),
+            vectors_applied: AtomicU64::new(0),
+            scratches: Mutex::new(Vec::new()),
             closed: AtomicBool::new(false),
             poisoned: Mutex::new(None),
             is_poisoned: AtomicBool::new(false),
@@ -149,7 +152,7 @@ impl<S: AsyncStorage> Engine<S> {
             let stray = match info.name {
                 FileName::Manifest(number) => number != manifest,
                 FileName::Table(number) => !live.contains(&number),
-                FileName::Root | FileName::Segment(_) => false,
+                FileName::Root | FileName::Segment(_) | FileName::Vectors(_) => false,
             };
             if stray {
                 self.storage.remove(info.name).await?;

@@ -168,6 +168,7 @@ impl<S: AsyncStorage> Engine<S> {
                 .record
                 .map_or(0, |at| u64::from(at.bytes).saturating_sub(crate::codec::commit::RECORD_OVERHEAD)),
             record: found.entry.record,
+            vectors: found.entry.vectors(),
             // A version may be kept for long, and must not hold on to the values of its whole commit.
             payload: found.payload.map(|payload| payload.alone().into()),
         })

@@ -252,6 +252,11 @@ pub(crate) struct DiffScan {
 }
 
 impl DiffScan {
+    /// The later of the two views.
+    pub(crate) fn after(&self) -> &View {
+        &self.after
+    }
+
     /// The next document that differs, in the order of collection and key.
     pub(crate) async fn next<S: AsyncStorage>(&mut self, engine: &Engine<S>) -> Result<Option<DocumentChange>> {
         engine.check_open()?;
@@ -267,9 +272,12 @@ impl DiffScan {
             if same {
                 continue;
             }
+            let vectors = [&before, &after].map(|found| found.as_ref().and_then(|f| f.entry.vectors()));
             let before = load(engine, &self.before, name, before).await?;
             let after = load(engine, &self.after, name, after).await?;
-            if before.as_ref().map(Document::encoded) == after.as_ref().map(Document::encoded) {
+            if before.as_ref().map(Document::encoded) == after.as_ref().map(Document::encoded)
+                && engine.same_vectors(vectors).await?
+            {
                 continue;
             }
             let (collection, key) = key::read_document(name).ok_or_else(malformed)?;

@@ -2,11 +2,11 @@
 
 use super::{
     Engine,
+    commit::entry_of,
     key::{self, Entry},
     state::View,
 };
 use crate::{
-    codec::commit::RECORD_OVERHEAD,
     error::{Error, ErrorCode, Result},
     id::CommitId,
     log::{
@@ -15,6 +15,7 @@ use crate::{
         root::{Manifest, Root},
     },
     storage::{AsyncStorage, FileName},
+    vector::Vectors,
 };
 use alloc::{format, string::String, vec::Vec};
 
@@ -218,14 +219,18 @@ fn check_commit(replayed: &Replayed<'_>) -> Result<Checked> {
                 return Err(Error::corrupt(file, records_at + offset, what));
             }
         }
-        let record = change.value_bytes.map(|bytes| Location {
-            segment: replayed.frame.segment,
-            offset: records_at + offset,
-            bytes: bytes + RECORD_OVERHEAD as u32,
-        });
+        if let Some(encoded) = replayed.commit.vectors(offset, change)? {
+            let matches = change.vectors.and_then(|v| v.hash) == Some(*blake3::hash(encoded).as_bytes());
+            if !matches || Vectors::decode(encoded).is_none() {
+                let (collection, key) = (&change.collection, &change.key);
+                let file = FileName::Segment(replayed.frame.segment);
+                let what = format!("the vectors of {collection}/{key} are not what their commit signed");
+                return Err(Error::corrupt(file, records_at + offset + change.value_record_bytes(), what));
+            }
+        }
         let document = key::document(&change.collection, &change.key);
         let key = key::version(&document, header.timestamp, key::short(header.version.actor));
-        let entry = Entry { counter: header.version.counter, record, expires_at: change.expires_at, conflicted: false };
+        let entry = entry_of(header, change, replayed.frame.segment, records_at + offset);
         keys.push((key, entry));
     }
     let effects = header.causes.iter().map(|c| key::effect(&c.collection, &c.key, c.version, header.version)).collect();

@@ -1,7 +1,7 @@
 //! The database for programs with one thread: the same engine, on storage that may have to be waited for. What
 //! `database` is to threads.
 //!
-//! Only scheduling lives here: the three rules of whoever drives the engine, kept by turns that are awaited. Futures of
+//! Only scheduling lives here: the four rules of whoever drives the engine, kept by turns that are awaited. Futures of
 //! a write must be driven to their end: one that is dropped while it writes leaves an engine that writes no more.
 
 mod settle;
@@ -40,6 +40,8 @@ pub struct LocalOptions {
     /// Log behind the last checkpoint at which the next one is due, in bytes, at most [`TAIL_BYTES`](limits::TAIL_BYTES):
     /// smaller ones are for tests.
     pub tail_bytes: u64,
+    /// Memory that the indexes of vectors may take, in bytes.
+    pub vector_bytes: usize,
 }
 
 impl Default for LocalOptions {
@@ -52,6 +54,7 @@ impl Default for LocalOptions {
             cache_bytes: limits::CACHE_BYTES_DEFAULT,
             segment_bytes: limits::SEGMENT_BYTES,
             tail_bytes: limits::TAIL_BYTES,
+            vector_bytes: limits::VECTOR_INDEX_BYTES_DEFAULT,
         }
     }
 }
@@ -62,6 +65,7 @@ pub(crate) struct Inner<S> {
     gate: Gate,
     flusher: Flusher,
     maintenance: Gate,
+    vectors: Gate,
     /// Raised when something was published, and at close.
     pub(crate) published: Signal,
 }
@@ -95,6 +99,7 @@ impl<S: AsyncStorage> LocalDatabase<S> {
             cache_bytes: options.cache_bytes,
             segment_bytes: options.segment_bytes.min(limits::SEGMENT_BYTES),
             tail_bytes: options.tail_bytes.clamp(1, limits::TAIL_BYTES),
+            vector_bytes: options.vector_bytes,
         };
         let engine = Engine::open(storage, host, engine_options).await?;
         Ok(LocalDatabase(Rc::new(Inner {
@@ -103,6 +108,7 @@ impl<S: AsyncStorage> LocalDatabase<S> {
             gate: Gate::default(),
             flusher: Flusher::default(),
             maintenance: Gate::default(),
+            vectors: Gate::default(),
             published: Signal::default(),
         })))
     }

@@ -3,8 +3,9 @@
 use super::Inner;
 use crate::{
     Result,
-    engine::{Export, model::Durability},
+    engine::{Export, VectorStep, model::Durability},
     storage::AsyncStorage,
+    vector::hnsw::parallel::Sequential,
 };
 
 impl<S: AsyncStorage> Inner<S> {
@@ -63,11 +64,32 @@ impl<S: AsyncStorage> Inner<S> {
             self.checkpoint_in_turn().await?;
         }
         for _ in 0..steps {
-            if !self.engine.merge_step().await? {
+            if !self.engine.merge_step().await? && !self.vector_step().await? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// A step for the indexes of vectors. Returns whether there is more to do.
+    async fn vector_step(&self) -> Result<bool> {
+        let _turn = self.vectors.acquire().await;
+        let step = self.engine.vector_step(&Sequential).await?;
+        if step == VectorStep::Snapshot {
+            self.sync().await?;
+            self.engine.write_vector_snapshot().await?;
+        }
+        Ok(step == VectorStep::More)
+    }
+
+    /// Brings the indexes of vectors up to a commit, before a search that sees it.
+    pub(crate) async fn know_vectors(&self, sequence: u64) -> Result<()> {
+        if self.engine.vectors_know(sequence) {
+            return Ok(());
+        }
+        let _turn = self.vectors.acquire().await;
+        // Whoever had the turn before may have done it.
+        if self.engine.vectors_know(sequence) { Ok(()) } else { self.engine.catch_up_vectors().await }
     }
 
     pub(super) async fn maintain_all(&self, steps: usize) -> Result<bool> {
@@ -88,6 +110,7 @@ impl<S: AsyncStorage> Inner<S> {
         let _turn = self.maintenance.acquire().await;
         let _gate = self.gate.acquire().await;
         let _flush = self.flusher.acquire().await;
+        let _vectors = self.vectors.acquire().await;
         let result = self.engine.close().await;
         self.published.raise();
         result

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     codec::{
-        commit::{self, Header, NO_VALUE},
+        commit::{self, Change, ChangeVectors, Header, NO_VALUE},
         cursor::Cursor,
         varint,
     },
@@ -210,7 +210,7 @@ pub(crate) fn open_commit<'a>(header: &FrameHeader, body: &'a [u8], actor: Actor
 }
 
 impl<'a> OpenedCommit<'a> {
-    /// The encoded value of a change, checked; `None` for a deletion.
+    /// What a record at `offset` holds, checked: the encoded value of a change; `None` for a deletion.
     pub(crate) fn value(&self, offset: u64, value_bytes: Option<u32>) -> Result<Option<&'a [u8]>> {
         let Some(bytes) = value_bytes else { return Ok(None) };
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -220,24 +220,38 @@ impl<'a> OpenedCommit<'a> {
             .ok_or_else(|| Error::new(ErrorCode::Corrupt, "the checksum of a value does not match"))
     }
 
+    /// The encoded vectors of a change whose records begin at `offset`, checked; `None` if it has none.
+    pub(crate) fn vectors(&self, offset: u64, change: &Change<'_>) -> Result<Option<&'a [u8]>> {
+        self.value(offset + change.value_record_bytes(), change.vectors.map(|v| v.bytes))
+    }
+
     /// Fills in the hashes that the stored form left out and returns the commit's id.
     pub(crate) fn complete(&mut self) -> Result<CommitId> {
         let (offsets, _) = self.header.record_offsets();
         for (index, offset) in offsets.into_iter().enumerate() {
-            let Some(change) = self.header.changes.get(index).filter(|c| c.hash.is_none()) else { continue };
-            let hash = match self.value(offset, change.value_bytes)? {
-                Some(value) => *blake3::hash(value).as_bytes(),
-                None => NO_VALUE,
+            let Some(change) = self.header.changes.get(index) else { continue };
+            let hash_of = |record: Option<&[u8]>| record.map_or(NO_VALUE, |bytes| *blake3::hash(bytes).as_bytes());
+            let hash = match change.hash {
+                Some(hash) => hash,
+                None => hash_of(self.value(offset, change.value_bytes)?),
+            };
+            let vectors = match change.vectors {
+                Some(ChangeVectors { bytes, hash: None }) => {
+                    let hash = Some(hash_of(self.vectors(offset, change)?));
+                    Some(ChangeVectors { bytes, hash })
+                }
+                known => known,
             };
             if let Some(change) = self.header.changes.get_mut(index) {
                 change.hash = Some(hash);
+                change.vectors = vectors;
             }
         }
         Ok(self.header.id())
     }
 }
 
-/// Appends the body of a commit frame: the header with its length, then the records.
+/// Appends the body of a commit frame: the header with its length, then the records: values and vectors.
 pub(crate) fn write_body<'v>(header: &[u8], values: impl Iterator<Item = &'v [u8]>, out: &mut Vec<u8>) -> usize {
     let start = out.len();
     varint::write_u64(out, header.len() as u64);

@@ -15,6 +15,7 @@ use crate::{
     },
     limits::TOKEN_COMMITS_MAX,
     storage::AsyncStorage,
+    vector::Vectors,
 };
 use alloc::{format, sync::Arc, vec::Vec};
 
@@ -153,7 +154,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         let mut puts = Puts::new(collection);
         while !given.is_empty() {
             // The arguments have been checked for being canonical when they were gone over.
-            puts.add_canonical(given.text("key")?, given.value("value")?)?;
+            puts.add_canonical(given.text("key")?, given.value("value")?, &Vectors::default())?;
         }
         let version = self.make(Write::new(info, puts.finish()), None).await?;
         Ok(self.written(version))

@@ -63,7 +63,11 @@ use serde::Serialize;
 /// - Numbers are compared by what they are, an integer with a float as well, and exactly; `-0.0` equals `0.0`. Strings are
 ///   ordered by their UTF-8 bytes, and false is less than true. Kinds are never converted: `1`, `"1"` and `true` differ.
 #[derive(Clone, Debug)]
-pub struct Filter(Node);
+pub struct Filter {
+    node: Node,
+    /// The encoding of what it was made of.
+    source: Vec<u8>,
+}
 
 #[derive(Clone, Debug)]
 enum Node {
@@ -101,14 +105,21 @@ impl Filter {
     /// [`FILTER_OPERANDS_MAX`](crate::limits::FILTER_OPERANDS_MAX) or
     /// [`VALUE_DEPTH_MAX`](crate::limits::VALUE_DEPTH_MAX) names in one path. The message names the place in the filter.
     pub fn parse(filter: &Value) -> Result<Filter> {
-        Ok(Filter(parse::parse(filter)?))
+        let mut source = Vec::new();
+        crate::codec::value::encode(filter, &mut source)?;
+        Ok(Filter { node: parse::parse(filter)?, source })
     }
 
     /// Whether a document with this value matches.
     pub fn matches(&self, value: &Value) -> bool {
         let find = |path: &[Text], test: &Test| Ok(find_in(value, path, true, test));
         // It fails only where `find` does.
-        self.0.holds(&find).unwrap_or_default()
+        self.node.holds(&find).unwrap_or_default()
+    }
+
+    /// What it was made of, encoded: the same for equal filters.
+    pub(crate) fn source(&self) -> &[u8] {
+        &self.source
     }
 
     /// As [`Filter::matches`], of a value's canonical encoding. Reads it as far as needed, once for each condition.
@@ -116,7 +127,7 @@ impl Filter {
     /// # Errors
     /// `CORRUPT` if what is read is no such encoding.
     pub(crate) fn matches_encoded(&self, bytes: &[u8]) -> Result<bool> {
-        self.0.holds(&|path, test| find(bytes, path, &mut |token| test.holds(token)))
+        self.node.holds(&|path, test| find(bytes, path, &mut |token| test.holds(token)))
     }
 }
 

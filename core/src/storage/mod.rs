@@ -28,6 +28,8 @@ pub enum FileName {
     Segment(u32),
     /// A sorted table of the index.
     Table(u32),
+    /// A snapshot of the indexes of vectors.
+    Vectors(u32),
 }
 
 impl fmt::Display for FileName {
@@ -37,6 +39,7 @@ impl fmt::Display for FileName {
             FileName::Manifest(n) => write!(f, "{n:08}.manifest"),
             FileName::Segment(n) => write!(f, "{n:08}.log"),
             FileName::Table(n) => write!(f, "{n:08}.index"),
+            FileName::Vectors(n) => write!(f, "{n:08}.vectors"),
         }
     }
 }
@@ -53,6 +56,7 @@ impl FileName {
             "manifest" => FileName::Manifest(number),
             "log" => FileName::Segment(number),
             "index" => FileName::Table(number),
+            "vectors" => FileName::Vectors(number),
             _ => return None,
         };
         (format!("{file}") == name).then_some(file)

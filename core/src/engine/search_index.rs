@@ -1,0 +1,269 @@
+//! Searching the index of a named vector: which rows may be returned, how they are gone over, and what is compared exactly.
+//!
+//! A search first makes the set of rows that the moment, the keys and the filter take, and then chooses the cheapest way to
+//! the best of them: comparing all of them, if they are few; a scan of their codes; or the graph. Nothing is locked while the
+//! storage is read: rows do not change, and new ones are not in the set.
+
+use super::{
+    Engine, key,
+    model::Version,
+    search::{Asked, Best, Explain, Plan, Scored},
+    state::{At, View},
+    vector_store::{Named, value_at, vectors_at},
+    vectors::check_dimension,
+};
+use crate::{
+    codec::commit::RECORD_OVERHEAD,
+    error::Result,
+    id::VersionId,
+    log::reader,
+    query::Filter,
+    storage::AsyncStorage,
+    vector::{
+        Codes, VectorConfig,
+        index::{Found, Index, Layout, Structure},
+        mask::Mask,
+        rows::{Place, Rows, Stamp, Until},
+        score,
+    },
+};
+use crate::clock::Timestamp;
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+
+/// What reading a vector from the log and comparing it takes, in nanoseconds: what the planner counts with. One number for
+/// all platforms, so that they plan alike.
+const COMPARE_NS: u64 = 1500;
+
+/// Answers of a filter that are kept at once.
+const ANSWERS: usize = 1024;
+
+/// What a scan of codes takes for one number of a row, in picoseconds.
+fn scan_ps(codes: Codes) -> u64 {
+    match codes {
+        Codes::F32 => 120,
+        Codes::F16 => 60,
+        Codes::I8 => 25,
+        Codes::I4 | Codes::Auto => 12,
+        Codes::Binary => 4,
+    }
+}
+
+/// How many of the best by code are compared exactly, for the nearest `k` to be among them.
+fn compared(codes: Codes, k: usize) -> usize {
+    match codes {
+        Codes::F32 => k,
+        Codes::F16 => k + 10,
+        Codes::I8 => k + k / 2 + 10,
+        Codes::I4 | Codes::Auto => k + k / 2 + 40,
+        Codes::Binary => 20 * k + 200,
+    }
+}
+
+/// How many candidates the graph follows, if it is not said.
+fn default_ef(k: usize) -> usize {
+    (2 * k).max(64)
+}
+
+/// How the rows of a set are gone over.
+struct Way {
+    plan: Plan,
+    reason: String,
+    degraded: bool,
+    /// With their scores, if these are exact.
+    rows: Vec<(u32, Option<f32>)>,
+}
+
+/// What is known of a row beside its vector.
+struct Known {
+    key: String,
+    place: Place,
+    stamp: Option<Stamp>,
+    expires_at: Option<i64>,
+}
+
+fn known(rows: &Rows, row: u32) -> Option<Known> {
+    let place = rows.place(row)?;
+    Some(Known { key: rows.key(row).to_owned(), place, stamp: rows.stamp(row), expires_at: rows.expires_at(row) })
+}
+
+impl<S: AsyncStorage> Engine<S> {
+    /// Finds the best rows of the index. `None` if the view shows commits that are not in it, or there are no such rows.
+    pub(super) async fn search_index(
+        &self,
+        view: &View,
+        asked: &Asked<'_>,
+        config: &VectorConfig,
+    ) -> Result<Option<(Vec<Scored>, Explain)>> {
+        if !self.vectors_know(view.sequence) {
+            return Ok(None);
+        }
+        let named: Named = (asked.collection.to_owned(), asked.search.name.clone());
+        let Some(mut mask) = self.shown_rows(view, &named).await? else { return Ok(None) };
+        let rows = mask.count() as u64;
+        let whole = asked.left_out.is_none() && asked.search.keys == Default::default();
+        self.with_index(&named, |index| {
+            index.rows.remove_expired(&mut mask, view.clock_ms);
+            if !whole {
+                let left: Vec<u32> = mask.iter().filter(|row| !asked.takes_key(index.rows.key(*row))).collect();
+                left.into_iter().for_each(|row| mask.remove(row));
+            }
+        });
+        if let Some(filter) = &asked.search.filter {
+            self.apply_filter(&named, filter, &mut mask).await?;
+        }
+        let taken = mask.count();
+        let mut scratch = self.take_scratch();
+        let way = self.with_index(&named, |index| choose(index, asked, config, &mask, taken, &mut scratch));
+        self.give_scratch(scratch);
+        let Some(way) = way else { return Ok(None) };
+
+        let mut best = Best::new(asked.query.metric(), asked.search.k, asked.search.threshold);
+        let (mut vector, mut compared) = (Vec::new(), 0);
+        for (row, exact) in way.rows {
+            let score = match exact {
+                Some(score) => score,
+                None => {
+                    let Some(place) = self.with_index(&named, |index| index.rows.place(row)).flatten() else { continue };
+                    compared += 1;
+                    self.read_vector(vectors_at(place), &named.1, &mut vector).await?;
+                    check_dimension(asked.collection, &named.1, vector.len(), config)?;
+                    score::score(&asked.query, &vector)
+                }
+            };
+            if !best.wants(score) {
+                continue;
+            }
+            let Some(row) = self.with_index(&named, |index| known(&index.rows, row)).flatten() else { continue };
+            let version = match row.stamp {
+                Some(stamp) => self.version_of_row(stamp, row.place, row.expires_at),
+                None => match self.find(view, &key::document(asked.collection, &row.key)).await? {
+                    Some(found) => self.version_of(found)?,
+                    None => continue,
+                },
+            };
+            best.add(Scored { score, key: row.key, version });
+        }
+        let (plan, reason, degraded) = (way.plan, way.reason, way.degraded);
+        let explain = Explain { plan, reason, rows, taken: taken as u64, compared, degraded };
+        Ok(Some((best.into_found(), explain)))
+    }
+
+    /// The last commit of the own actor that a view shows.
+    fn until(&self, view: &View) -> Until {
+        let all = Until { sequence: view.sequence, time: Timestamp::MAX, counter: u64::MAX };
+        match &view.at {
+            At::Latest => all,
+            At::Time(time) => Until { time: *time, ..all },
+            At::Cut { vector, .. } => Until { counter: vector.get(&self.actor).copied().unwrap_or(0), ..all },
+        }
+    }
+
+    /// The rows that a view shows, expired or not.
+    async fn shown_rows(&self, view: &View, named: &Named) -> Result<Option<Mask>> {
+        let until = self.until(view);
+        let shown = self.with_index(named, |index| {
+            let rows = &index.rows;
+            let shared = rows.shared().iter().filter_map(|&row| Some((row, known(rows, row)?))).collect::<Vec<_>>();
+            (rows.alive(rows.cutoff(until)), shared)
+        });
+        let Some((mut mask, shared)) = shown else { return Ok(None) };
+        for (row, Known { key, place, .. }) in shared {
+            let found = self.find(view, &key::document(&named.0, &key)).await?;
+            if found.is_some_and(|found| found.entry.vectors() == Some(vectors_at(place))) {
+                mask.insert(row);
+            }
+        }
+        Ok(Some(mask))
+    }
+
+    /// Leaves in a set only the rows whose value a filter takes. What it says of a row is kept: each is read once.
+    async fn apply_filter(&self, named: &Named, filter: &Filter, mask: &mut Mask) -> Result<()> {
+        let source = filter.source();
+        let known = self.with_index_mut(named, |index| index.filter(source, mask));
+        let Some((taken, unasked)) = known else { return Ok(()) };
+        *mask = taken;
+        for rows in unasked.chunks(ANSWERS) {
+            let mut answers = Vec::with_capacity(rows.len());
+            for &row in rows {
+                let Some(place) = self.with_index(named, |index| index.rows.place(row)).flatten() else { continue };
+                let matches = reader::read_value(&self.storage, value_at(place), |v| filter.matches_encoded(v)).await??;
+                if matches {
+                    mask.insert(row);
+                }
+                answers.push((row, matches));
+            }
+            self.with_index_mut(named, |index| index.answer(source, &answers));
+        }
+        Ok(())
+    }
+
+    fn version_of_row(&self, stamp: Stamp, place: Place, expires_at: Option<i64>) -> Version {
+        Version {
+            id: VersionId { actor: self.actor, counter: stamp.counter },
+            timestamp: stamp.timestamp,
+            deleted: false,
+            expires_at,
+            value_bytes: u64::from(place.value_bytes).saturating_sub(RECORD_OVERHEAD),
+            record: Some(value_at(place)),
+            vectors: Some(vectors_at(place)),
+            payload: None,
+        }
+    }
+}
+
+/// Chooses how to go over the rows of a set, and goes over them as far as memory has them.
+fn choose(
+    index: &Index,
+    asked: &Asked<'_>,
+    config: &VectorConfig,
+    mask: &Mask,
+    taken: usize,
+    scratch: &mut crate::vector::hnsw::Scratch,
+) -> Way {
+    let search = asked.search;
+    let all = |reason: String, degraded| {
+        let rows = mask.iter().map(|row| (row, None)).collect();
+        Way { plan: Plan::Rows, reason, degraded, rows }
+    };
+    let Some(structure) = index.ready(config) else {
+        return all("the codes are being made anew for another configuration: every row is compared".into(), true);
+    };
+    let codes = structure.layout().codes;
+    if search.exact && codes != Codes::F32 {
+        return all("an exact search was asked for: every row is compared".into(), false);
+    }
+    let ef = search.ef.unwrap_or(default_ef(search.k)).max(search.k);
+    let keep = match structure.layout().graph {
+        true => compared(codes, search.k).min(ef.max(search.k)),
+        false => compared(codes, search.k),
+    };
+    let scan = scan_cost(structure.layout(), mask.rows()) + keep as u64 * COMPARE_NS;
+    if taken as u64 * COMPARE_NS <= scan && codes != Codes::F32 {
+        return all(format!("{taken} rows are compared sooner than the codes of all"), false);
+    }
+    let Found { by_graph, exact, rows } = structure.search(&asked.query, mask, keep, ef, scratch);
+    let (plan, reason) = match (by_graph, exact) {
+        (true, _) => (Plan::Graph, format!("the graph was followed with ef {ef}, and {} rows compared", rows.len())),
+        (false, true) => (Plan::Rows, format!("all {taken} rows are in memory as they are")),
+        (false, false) => {
+            let why = why_no_graph(structure);
+            (Plan::Flat, format!("the codes ({}) of {taken} rows were scanned, and {} rows compared{why}", codes.name(), rows.len()))
+        }
+    };
+    let rows = rows.into_iter().map(|(row, score)| (row, exact.then_some(score))).collect();
+    Way { plan, reason, degraded: false, rows }
+}
+
+fn why_no_graph(structure: &Structure) -> String {
+    match structure.layout().graph {
+        false => String::new(),
+        true if structure.unlinked() > 0 => {
+            format!(": the graph has {} of {} rows so far", structure.linked(), structure.len())
+        }
+        true => ": too few rows are taken for the graph".into(),
+    }
+}
+
+fn scan_cost(layout: Layout, rows: usize) -> u64 {
+    (rows * layout.dimension) as u64 * scan_ps(layout.codes) / 1000
+}

@@ -1,0 +1,327 @@
+//! The indexes of all named vectors, kept up with the log.
+//!
+//! They are derived from the log alone: from its beginning, or from a snapshot, commit by commit in its order. So a put costs
+//! nothing here, what is taken back was never in, and a lost snapshot costs time only. Whoever drives the engine keeps a
+//! fourth rule: one at a time catches up or takes a step (the *vectors turn*).
+
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+use super::{
+    Engine,
+    feed::step,
+    vectors::VECTORS,
+};
+use crate::{
+    error::{Error, Result},
+    id::ActorId,
+    limits,
+    log::{
+        Location, Position,
+        frame::HEADER_BYTES,
+        recovery::{Follower, Replayed},
+    },
+    sorted::SortedMap,
+    storage::AsyncStorage,
+    vector::{
+        VectorConfig,
+        hnsw::{Scratch, parallel::Parallel},
+        index::{Index, Layout, Structure},
+        rows::{Begin, Place, Stamp},
+        vectors,
+    },
+};
+use alloc::{format, string::String, vec::Vec};
+use core::sync::atomic::Ordering;
+
+/// Numbers of vectors that are collected before they are coded: 16 MiB.
+const PENDING_NUMBERS: usize = 4 << 20;
+
+/// Rows that one step takes into a graph. A search that comes meanwhile waits for as many.
+const LINK_ROWS: usize = 256;
+
+/// Bytes of log up to which a search catches up by itself, whoever else could.
+const CATCH_UP_BYTES: u64 = 32 << 20;
+
+/// Fewer rows than these are not worth a snapshot: reading them again from the log takes some milliseconds.
+const SNAPSHOT_ROWS: usize = 1024;
+
+/// A snapshot is due when a quarter of the rows is not in it, so that writing them costs a few times their bytes.
+const SNAPSHOT_SHARE: usize = 4;
+
+/// A named vector of a collection.
+pub(super) type Named = (String, String);
+
+/// The indexes, as of a place in the log.
+pub(crate) struct VectorStore {
+    /// Behind the last commit that is in them.
+    pub(super) position: Position,
+    pub(super) indexes: SortedMap<Named, Index>,
+    /// Rows that are in the snapshot.
+    pub(super) saved_rows: usize,
+    pending: usize,
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VectorStep {
+    /// There is more to do.
+    More,
+    /// A snapshot is due: the log is to be made durable, and then [`Engine::write_vector_snapshot`] called.
+    Snapshot,
+    /// Nothing is left.
+    Done,
+}
+
+impl VectorStore {
+    pub(super) fn new(position: Position) -> VectorStore {
+        VectorStore { position, indexes: SortedMap::default(), saved_rows: 0, pending: 0 }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.indexes.values().map(|index| index.rows.len()).sum()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.indexes.values().map(Index::bytes).sum()
+    }
+
+    fn index(&mut self, named: &Named) -> Option<&mut Index> {
+        self.indexes.get_mut(named)
+    }
+
+    /// Takes in one commit. `own` is the database's own actor.
+    fn apply(&mut self, replayed: &Replayed<'_>, own: ActorId) -> Result<()> {
+        let header = &replayed.commit.header;
+        let stamp = (header.version.actor == own).then_some(Stamp {
+            sequence: replayed.sequence,
+            timestamp: header.timestamp,
+            counter: header.version.counter,
+        });
+        let (offsets, _) = header.record_offsets();
+        let records_at = replayed.frame.offset + (HEADER_BYTES + replayed.commit.records_at) as u64;
+        for (change, offset) in header.changes.iter().zip(offsets) {
+            let encoded = replayed.commit.vectors(offset, change)?;
+            for (named, index) in self.indexes.iter_mut() {
+                if *named.0 == *change.collection {
+                    index.rows.end(&change.key, stamp);
+                }
+            }
+            let Some(encoded) = encoded else { continue };
+            let place = Place {
+                segment: replayed.frame.segment,
+                offset: u32::try_from(records_at + offset).map_err(|_| too_far(replayed.frame))?,
+                value_bytes: change.value_record_bytes() as u32,
+                vectors_bytes: change.vectors_record_bytes() as u32,
+            };
+            let (key, expires_at) = (&*change.key, change.expires_at);
+            for (name, dimension) in vectors::dimensions(encoded) {
+                let named = (String::from(&*change.collection), String::from(name));
+                if !self.indexes.contains(&named) {
+                    self.indexes.insert(named.clone(), Index::new(dimension));
+                }
+                let Some(index) = self.index(&named) else { continue };
+                // What came from elsewhere may not fit: it is stored, and cannot be searched.
+                if index.dimension != dimension {
+                    continue;
+                }
+                if index.rows.is_full(key) {
+                    let what = format!("the vectors {name:?} of {} are more than can be indexed", change.collection);
+                    return Err(Error::limit(what));
+                }
+                index.rows.begin(&Begin { key, place, expires_at, stamp });
+                vectors::append_one(encoded, name, &mut index.pending);
+                self.pending += dimension;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn too_far(frame: Location) -> Error {
+    Error::limit(format!("a vector beyond 4 GiB of segment {} cannot be indexed", frame.segment))
+}
+
+impl<S: AsyncStorage> Engine<S> {
+    /// Whether commits up to `sequence` are in the indexes.
+    pub(crate) fn vectors_know(&self, sequence: u64) -> bool {
+        self.vectors_applied.load(Ordering::Acquire) >= sequence
+    }
+
+    /// Whether so much log is to be read for that that a search should not wait for it.
+    pub(crate) fn vectors_far_behind(&self) -> bool {
+        let end = self.end_of_log();
+        let at = self.vectors.read().as_ref().map(|store| store.position);
+        let at = at.map_or(0, |at| u64::from(at.segment) * self.options.segment_bytes + at.offset);
+        (u64::from(end.segment) * self.options.segment_bytes + end.offset).saturating_sub(at) > CATCH_UP_BYTES
+    }
+
+    /// Takes every published commit into the indexes. The caller has the vectors turn.
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED` if they take more memory than they may; `CORRUPT`, `IO`. They stay behind then, and searches compare
+    /// every document.
+    pub(crate) async fn catch_up_vectors(&self) -> Result<()> {
+        self.check_open()?;
+        if self.vectors.read().is_none() {
+            let store = self.load_vectors().await?;
+            self.vectors_applied.store(store.position.sequence, Ordering::Release);
+            *self.vectors.write() = Some(store);
+        }
+        let caught_up = self.follow_vectors().await;
+        if caught_up.is_err() {
+            // A commit may be in them by half.
+            *self.vectors.write() = None;
+            self.vectors_applied.store(0, Ordering::Release);
+        }
+        caught_up
+    }
+
+    async fn follow_vectors(&self) -> Result<()> {
+        let until = self.published();
+        let Some(from) = self.vectors.read().as_ref().map(|store| store.position) else { return Ok(()) };
+        let mut follower = Follower::new(self.database, self.actor, from);
+        while follower.position.sequence < until {
+            let collected = step(&mut follower, self, |replayed| {
+                let mut vectors = self.vectors.write();
+                let Some(store) = vectors.as_mut() else { return Ok(0) };
+                store.apply(&replayed, self.actor).map(|()| store.pending)
+            });
+            if collected.await? >= PENDING_NUMBERS {
+                self.encode_vectors().await?;
+            }
+        }
+        self.encode_vectors().await?;
+        let position = follower.position;
+        if let Some(store) = self.vectors.write().as_mut() {
+            store.position = position;
+        }
+        self.vectors_applied.store(position.sequence, Ordering::Release);
+        Ok(())
+    }
+
+    /// Codes what was collected.
+    async fn encode_vectors(&self) -> Result<()> {
+        for (named, config) in self.indexed_vectors().await? {
+            if let Some(index) = self.vectors.write().as_mut().and_then(|store| store.index(&named)) {
+                index.encode(&config);
+            }
+        }
+        let mut vectors = self.vectors.write();
+        let Some(store) = vectors.as_mut() else { return Ok(()) };
+        store.pending = 0;
+        let (bytes, max) = (store.bytes(), self.options.vector_bytes);
+        if bytes > max {
+            return Err(Error::limit(format!(
+                "the indexes of vectors take {bytes} bytes of memory, and {max} are given: open the database with more, or choose smaller codes"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The named vectors that there are rows of, with their configurations.
+    async fn indexed_vectors(&self) -> Result<Vec<(Named, VectorConfig)>> {
+        let names: Vec<Named> =
+            self.vectors.read().as_ref().map(|store| store.indexes.iter().map(|(named, _)| named.clone()).collect()).unwrap_or_default();
+        let mut found = Vec::with_capacity(names.len());
+        for named in names {
+            if let Some(config) = self.vector_config(&self.view(), &named.0, &named.1).await? {
+                found.push((named, config));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Does a bounded part of what is due: catches up, makes codes anew where a configuration has changed, takes rows into a
+    /// graph. The caller has the vectors turn.
+    ///
+    /// # Errors
+    /// As [`Engine::catch_up_vectors`].
+    pub(crate) async fn vector_step(&self, parallel: &dyn Parallel) -> Result<VectorStep> {
+        self.check_open()?;
+        if self.vectors.read().is_none() && !self.has_vectors().await? {
+            return Ok(VectorStep::Done);
+        }
+        if !self.vectors_know(self.published()) {
+            self.catch_up_vectors().await?;
+        }
+        for (named, config) in self.indexed_vectors().await? {
+            if !self.with_index(&named, |index| index.ready(&config).is_some()).unwrap_or(true) {
+                self.rebuild_index(&named, &config).await?;
+                return Ok(VectorStep::More);
+            }
+            let mut vectors = self.vectors.write();
+            let structure = vectors.as_mut().and_then(|store| store.index(&named)?.structure.as_mut());
+            if let Some(structure) = structure.filter(|structure| structure.unlinked() > 0) {
+                structure.link(LINK_ROWS, parallel);
+                return Ok(VectorStep::More);
+            }
+        }
+        Ok(if self.vector_snapshot_due(SNAPSHOT_SHARE) { VectorStep::Snapshot } else { VectorStep::Done })
+    }
+
+    /// Whether a snapshot of what is in memory is due: when more than one row of `share` is not in the last one.
+    pub(super) fn vector_snapshot_due(&self, share: usize) -> bool {
+        let vectors = self.vectors.read();
+        let unsaved = |store: &VectorStore| (store.rows(), store.rows() - store.saved_rows.min(store.rows()));
+        let due = |(rows, unsaved): (usize, usize)| unsaved >= SNAPSHOT_ROWS.max(rows / share);
+        !self.options.read_only && vectors.as_ref().map(unsaved).is_some_and(due)
+    }
+
+    async fn has_vectors(&self) -> Result<bool> {
+        let range = super::KeyRange::default();
+        let mut scan = self.scan(self.view(), VECTORS, &range, super::Order::Ascending)?;
+        Ok(scan.next_version(self).await?.is_some())
+    }
+
+    /// Makes the codes of a named vector anew, from the log. What was there is searched meanwhile, or every row.
+    async fn rebuild_index(&self, named: &Named, config: &VectorConfig) -> Result<()> {
+        let rows = self.with_index(named, |index| index.rows.len()).unwrap_or(0);
+        let mut structure = Structure::new(Layout::of(config, rows));
+        let mut vector = Vec::new();
+        for row in 0..rows as u32 {
+            let place = self.with_index(named, |index| index.rows.place(row)).flatten();
+            if let Some(place) = place {
+                self.read_vector(vectors_at(place), &named.1, &mut vector).await?;
+                structure.push(&vector);
+            }
+        }
+        if let Some(store) = self.vectors.write().as_mut() {
+            store.saved_rows = 0;
+            if let Some(index) = store.index(named) {
+                index.structure = Some(structure);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn with_index<R>(&self, named: &Named, look: impl FnOnce(&Index) -> R) -> Option<R> {
+        self.vectors.read().as_ref().and_then(|store| store.indexes.get(named).map(look))
+    }
+
+    pub(super) fn with_index_mut<R>(&self, named: &Named, change: impl FnOnce(&mut Index) -> R) -> Option<R> {
+        self.vectors.write().as_mut().and_then(|store| store.index(named).map(change))
+    }
+
+    /// Room to search in.
+    pub(super) fn take_scratch(&self) -> Scratch {
+        self.scratches.lock().pop().unwrap_or_default()
+    }
+
+    pub(super) fn give_scratch(&self, scratch: Scratch) {
+        let mut scratches = self.scratches.lock();
+        if scratches.len() < limits::VECTOR_SCRATCHES_KEPT {
+            scratches.push(scratch);
+        }
+    }
+}
+
+/// Where the vectors of a row stand.
+pub(super) fn vectors_at(place: Place) -> Location {
+    let offset = u64::from(place.offset) + u64::from(place.value_bytes);
+    Location { segment: place.segment, offset, bytes: place.vectors_bytes }
+}
+
+/// Where the value of a row stands.
+pub(super) fn value_at(place: Place) -> Location {
+    Location { segment: place.segment, offset: place.offset.into(), bytes: place.value_bytes }
+}

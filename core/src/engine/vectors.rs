@@ -1,0 +1,188 @@
+//! Vectors beside documents: their configuration, and reading them.
+//!
+//! A configuration is a document of the collection `$vectors`, named `collection/name`, so it has a history and travels like
+//! documents. Names have no slash, so each has one such key.
+
+use super::{
+    Draft, DraftChange, Engine,
+    draft::{Encoded, check_collection, check_key},
+    key,
+    model::{CommitInfo, Version},
+    scan::{KeyRange, Order},
+    state::View,
+};
+use crate::{
+    error::{Error, ErrorCode, Result},
+    id::VersionId,
+    log::{Location, reader},
+    sorted::SortedMap,
+    storage::{AsyncStorage, FileName},
+    vector::{VectorConfig, Vectors, vectors},
+};
+use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
+
+/// The collection that holds the configurations.
+pub(super) const VECTORS: &str = "$vectors";
+
+fn config_key(collection: &str, name: &str) -> String {
+    format!("{collection}/{name}")
+}
+
+fn mismatch(collection: &str, name: &str, given: usize, known: usize) -> Error {
+    let what = format!("vector {name:?} of {collection} has {known} numbers, and {given} were given");
+    Error::new(ErrorCode::DimensionMismatch, what)
+}
+
+/// Whether a vector has the dimension of its name.
+pub(super) fn check_dimension(collection: &str, name: &str, given: usize, config: &VectorConfig) -> Result<()> {
+    match given == config.dimension {
+        true => Ok(()),
+        false => Err(mismatch(collection, name, given, config.dimension)),
+    }
+}
+
+impl<S: AsyncStorage> Engine<S> {
+    /// The configuration of a name, as a view shows it; `None` if it has none.
+    pub(crate) async fn vector_config(&self, view: &View, collection: &str, name: &str) -> Result<Option<VectorConfig>> {
+        let key = config_key(collection, name);
+        let Some(document) = self.get_in(view, VECTORS, &key).await? else { return Ok(None) };
+        let config = VectorConfig::from_value(document.value()?);
+        let malformed = || Error::new(ErrorCode::Corrupt, format!("the record {VECTORS}/{key} is malformed"));
+        config.map(Some).ok_or_else(malformed)
+    }
+
+    /// The configurations of a collection, by the names of the vectors.
+    pub(crate) async fn vector_configs(&self, view: &View, collection: &str) -> Result<Vec<(String, VectorConfig)>> {
+        check_collection(collection)?;
+        let prefix = config_key(collection, "");
+        let mut scan = self.scan(view.clone(), VECTORS, &KeyRange::prefix(prefix.clone()), Order::Ascending)?;
+        let mut configs = Vec::new();
+        while let Some((key, _)) = scan.next_version(self).await? {
+            let name = key.strip_prefix(&*prefix).unwrap_or_default();
+            if let Some(config) = self.vector_config(view, collection, name).await? {
+                configs.push((name.to_owned(), config));
+            }
+        }
+        Ok(configs)
+    }
+
+    /// A draft that sets the configuration of a name. The caller holds the gate.
+    ///
+    /// # Errors
+    /// `DIMENSION_MISMATCH` if it has another dimension already.
+    pub(crate) async fn draft_vector_config(
+        &self,
+        collection: &str,
+        name: &str,
+        config: VectorConfig,
+        info: CommitInfo,
+    ) -> Result<Draft> {
+        super::check_own_collection(collection)?;
+        vectors::check_name(name)?;
+        config.check()?;
+        let known = self.vector_config(&self.writer_view(), collection, name).await?;
+        if let Some(known) = known {
+            check_dimension(collection, name, config.dimension, &known)?;
+        }
+        let changes = match known == Some(config) {
+            true => Vec::new(),
+            false => [config_change(collection, name, config)?].into(),
+        };
+        Ok(Draft { info, changes, ..Draft::default() })
+    }
+
+    /// Checks the vectors of a draft against the configurations of their names, and adds those that are new. `parents` are
+    /// the versions that each change replaces.
+    pub(super) async fn configure_new_vectors(
+        &self,
+        view: &View,
+        draft: &mut Draft,
+        parents: &mut Vec<Vec<VersionId>>,
+    ) -> Result<()> {
+        let mut met: SortedMap<(Arc<str>, String), usize> = SortedMap::default();
+        let mut added = Vec::new();
+        for change in &draft.changes {
+            let Some(encoded) = change.value.as_ref().and_then(|v| v.vectors.as_ref()) else { continue };
+            for (name, dimension) in vectors::dimensions(&encoded.bytes) {
+                let in_document = |e: Error| e.context(&format!("{}/{}", change.collection, change.key()));
+                let place = (change.collection.clone(), name.to_owned());
+                let known = match met.get(&place) {
+                    Some(&known) => known,
+                    None => {
+                        let config = self.vector_config(view, &change.collection, name).await?;
+                        let known = config.map_or(dimension, |config| config.dimension);
+                        if config.is_none() {
+                            let config = VectorConfig::new(dimension);
+                            added.push(config_change(&change.collection, name, config)?);
+                        }
+                        met.insert(place, known);
+                        known
+                    }
+                };
+                if known != dimension {
+                    return Err(in_document(mismatch(&change.collection, name, dimension, known)));
+                }
+            }
+        }
+        for change in added {
+            let at = draft.changes.partition_point(|each| each.name() < change.name());
+            draft.changes.insert(at, change);
+            parents.insert(at, Vec::new());
+        }
+        Ok(())
+    }
+
+    /// The record of the vectors of a document as a view shows it: their stored form.
+    pub(super) async fn vectors_record(&self, view: &View, collection: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        let found = self.find(view, &key::document(collection, key)).await?.filter(|f| f.is_live(view.clock_ms));
+        self.read_vectors(found.and_then(|f| f.entry.vectors())).await
+    }
+
+    async fn read_vectors(&self, at: Option<Location>) -> Result<Option<Vec<u8>>> {
+        let Some(at) = at else { return Ok(None) };
+        reader::read_value(&self.storage, at, <[u8]>::to_vec).await.map(Some)
+    }
+
+    /// Whether two places hold the same vectors, or both none.
+    pub(super) async fn same_vectors(&self, places: [Option<Location>; 2]) -> Result<bool> {
+        let [a, b] = places;
+        Ok(a.is_some() == b.is_some() && self.read_vectors(a).await? == self.read_vectors(b).await?)
+    }
+
+    /// Reads one vector of a record over `out`; whether there is one of that name.
+    pub(super) async fn read_vector(&self, at: Location, name: &str, out: &mut Vec<f32>) -> Result<bool> {
+        let read = reader::read_value(&self.storage, at, |encoded| vectors::read_one(encoded, name, out)).await?;
+        read.ok_or_else(|| malformed(at))
+    }
+
+    async fn decode_vectors(&self, at: Option<Location>) -> Result<Vectors> {
+        let Some(at) = at else { return Ok(Vectors::default()) };
+        reader::read_value(&self.storage, at, Vectors::decode).await?.ok_or_else(|| malformed(at))
+    }
+
+    /// The vectors of a document as a view shows it; `None` if there is no document, and empty if it has none.
+    pub(crate) async fn vectors_in(&self, view: &View, collection: &str, key: &str) -> Result<Option<Vectors>> {
+        self.check_open()?;
+        check_collection(collection)?;
+        check_key(key)?;
+        match self.find(view, &key::document(collection, key)).await? {
+            Some(found) if found.is_live(view.clock_ms) => self.decode_vectors(found.entry.vectors()).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The vectors of one version; empty if it has none.
+    pub(crate) async fn vectors_of(&self, version: &Version) -> Result<Vectors> {
+        self.check_open()?;
+        self.decode_vectors(version.vectors).await
+    }
+}
+
+fn config_change(collection: &str, name: &str, config: VectorConfig) -> Result<DraftChange> {
+    let value = Some(Encoded::new(&config.to_value())?);
+    Ok(DraftChange::new(VECTORS.into(), config_key(collection, name), value))
+}
+
+fn malformed(at: Location) -> Error {
+    Error::corrupt(FileName::Segment(at.segment), at.offset, "the vectors are malformed")
+}

@@ -1,0 +1,232 @@
+//! Rows as signed bytes: what the graph compares.
+//!
+//! A row is `scale * bytes`, the largest component being 127. The score of a row for a query is `<query, row> + bias(row)`,
+//! larger is nearer for every metric: with cosine the scale makes the bytes a vector of unit length and there is no bias,
+//! with the dot product there is none, and with the Euclidean distance it is minus half of the row's square, so that the order
+//! is that of distances between what the bytes stand for. Rows of a Euclidean set lose a common centre first, which moves
+//! no distance and leaves the bytes to what differs.
+//!
+//! Invariant: sums are integers, and what is done with them is one multiplication or addition at a time, so that a score has
+//! the same bits on every platform.
+
+mod bytes;
+#[cfg(test)]
+mod tests;
+
+use crate::vector::{
+    kernel::int8::{self, lines::Lines},
+    metric::Metric,
+};
+use alloc::vec::Vec;
+
+/// Rows are padded with zeros to whole halves of a cache line: at most a line more is touched than has to be.
+const PAD: usize = 32;
+
+/// Rows that the centre is taken of. More change it by little.
+const CENTRE_ROWS: usize = 4096;
+
+/// Rows as signed bytes, in the order in which they were pushed.
+#[derive(Clone)]
+pub(crate) struct Codes {
+    metric: Metric,
+    centre: Vec<f32>,
+    dimension: usize,
+    stride: usize,
+    bytes: Lines<i8>,
+    scales: Vec<f32>,
+    /// One for each row with the Euclidean distance, none otherwise.
+    biases: Vec<f32>,
+}
+
+/// A query or a row, to be compared with rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probe<'a> {
+    bytes: &'a [i8],
+    scale: f32,
+    /// Its own bias, 0 for a query.
+    pub(crate) bias: f32,
+}
+
+/// A query as signed bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Query {
+    bytes: Vec<i8>,
+    scale: f32,
+}
+
+impl Query {
+    pub(crate) fn probe(&self) -> Probe<'_> {
+        Probe { bytes: &self.bytes, scale: self.scale, bias: 0.0 }
+    }
+}
+
+/// The centre of the first rows of a set, in their order.
+pub(crate) fn centre<'a>(dimension: usize, rows: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
+    let mut sums = alloc::vec![0.0_f64; dimension];
+    let mut count = 0_u32;
+    for row in rows.take(CENTRE_ROWS) {
+        count += 1;
+        for (sum, x) in sums.iter_mut().zip(row) {
+            *sum += f64::from(*x);
+        }
+    }
+    sums.iter().map(|sum| (sum / f64::from(count.max(1))) as f32).collect()
+}
+
+impl Codes {
+    /// No rows yet. `centre` is what [`centre`] gives for the first rows; only the Euclidean distance makes use of it.
+    pub(crate) fn new(metric: Metric, dimension: usize, centre: &[f32]) -> Codes {
+        let centre = match metric {
+            Metric::Euclidean if centre.len() == dimension => centre.to_vec(),
+            _ => alloc::vec![0.0; dimension],
+        };
+        let stride = dimension.next_multiple_of(PAD).max(PAD);
+        Codes { metric, centre, dimension, stride, bytes: Lines::new(), scales: Vec::new(), biases: Vec::new() }
+    }
+
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.scales.len()
+    }
+
+    /// Makes room for `more` rows and nothing beyond them.
+    pub(crate) fn reserve_exact(&mut self, more: usize) {
+        self.bytes.reserve_exact(more * self.stride);
+        self.scales.reserve_exact(more);
+        if self.metric == Metric::Euclidean {
+            self.biases.reserve_exact(more);
+        }
+    }
+
+    /// Appends a row of finite components.
+    ///
+    /// # Panics
+    /// If it has another dimension.
+    pub(crate) fn push(&mut self, row: &[f32]) {
+        let at = self.bytes.len();
+        grow(&mut self.scales);
+        self.bytes.resize(at + self.stride, 0);
+        let step = encode(row, &self.centre, &mut self.bytes[at..][..self.dimension]);
+        let square = int8::dot(&self.bytes[at..], &self.bytes[at..]) as f32;
+        match self.metric {
+            Metric::Cosine => self.scales.push(if square > 0.0 { 1.0 / libm::sqrtf(square) } else { 0.0 }),
+            Metric::Dot => self.scales.push(step),
+            Metric::Euclidean => {
+                self.scales.push(step);
+                grow(&mut self.biases);
+                self.biases.push(-0.5 * ((square * step) * step));
+            }
+        }
+    }
+
+    /// Makes a query of finite components ready.
+    ///
+    /// # Panics
+    /// If it has another dimension.
+    pub(crate) fn query(&self, vector: &[f32]) -> Query {
+        let mut bytes = alloc::vec![0; self.stride];
+        let step = encode(vector, &self.centre, &mut bytes[..self.dimension]);
+        let scale = match self.metric {
+            Metric::Cosine => {
+                let square = int8::dot(&bytes, &bytes) as f32;
+                if square > 0.0 { 1.0 / libm::sqrtf(square) } else { 0.0 }
+            }
+            Metric::Dot | Metric::Euclidean => step,
+        };
+        Query { bytes, scale }
+    }
+
+    /// A row, to be compared with others.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline]
+    pub(crate) fn row(&self, row: u32) -> Probe<'_> {
+        let at = row as usize;
+        let bias = self.biases.get(at).copied().unwrap_or(0.0);
+        Probe { bytes: &self.bytes[at * self.stride..][..self.stride], scale: self.scales[at], bias }
+    }
+
+    /// The scores of rows for a query, in place of what was in `scores`. `sums` is room to work in.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline]
+    pub(crate) fn scores(&self, probe: Probe<'_>, rows: &[u32], sums: &mut Vec<i32>, scores: &mut Vec<f32>) {
+        sums.clear();
+        sums.resize(rows.len(), 0);
+        int8::dot_rows(probe.bytes, &self.bytes, rows, sums);
+        scores.clear();
+        let product = |row: &u32, sum: &i32| (*sum as f32 * self.scales[*row as usize]) * probe.scale;
+        if self.biases.is_empty() {
+            scores.extend(rows.iter().zip(&*sums).map(|(row, sum)| product(row, sum)));
+        } else {
+            scores.extend(rows.iter().zip(&*sums).map(|(row, sum)| product(row, sum) + self.biases[*row as usize]));
+        }
+    }
+
+    /// Appends everything to bytes: the number of rows, the centre, codes, scales, biases.
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&(self.len() as u64).to_le_bytes());
+        self.centre.iter().for_each(|x| out.extend_from_slice(&x.to_le_bytes()));
+        out.extend(self.bytes.iter().map(|byte| *byte as u8));
+        self.scales.iter().chain(&self.biases).for_each(|x| out.extend_from_slice(&x.to_le_bytes()));
+    }
+
+    /// What was written, of a metric and dimension. `None` if that is not what the bytes are: as many as they should be, and
+    /// only finite numbers.
+    pub(crate) fn read_from(bytes: &[u8], metric: Metric, dimension: usize) -> Option<Codes> {
+        let (count, rest) = bytes.split_first_chunk()?;
+        let count = usize::try_from(u64::from_le_bytes(*count)).ok()?;
+        let (centre, rest) = rest.split_at_checked(4 * dimension)?;
+        let mut codes = Codes::new(metric, dimension, &floats(centre)?);
+        let (rows, rest) = rest.split_at_checked(codes.stride.checked_mul(count)?)?;
+        let (scales, biases) = rest.split_at_checked(count.checked_mul(4)?)?;
+        let biased = if metric == Metric::Euclidean { scales.len() } else { 0 };
+        if biases.len() != biased {
+            return None;
+        }
+        codes.reserve_exact(count);
+        codes.bytes.resize(rows.len(), 0);
+        codes.bytes.iter_mut().zip(rows).for_each(|(to, byte)| *to = *byte as i8);
+        codes.scales.extend(floats(scales)?);
+        codes.biases.extend(floats(biases)?);
+        Some(codes)
+    }
+
+    /// Bytes of memory that it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        let floats = self.scales.capacity() + self.biases.capacity() + self.centre.capacity();
+        self.bytes.bytes() + floats * size_of::<f32>()
+    }
+}
+
+/// Finite numbers, little-endian.
+fn floats(bytes: &[u8]) -> Option<Vec<f32>> {
+    let numbers: Vec<f32> = bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    numbers.iter().all(|x| x.is_finite()).then_some(numbers)
+}
+
+/// Makes room for one more by a sixteenth at a time: the bytes of these arrays are counted.
+fn grow(floats: &mut Vec<f32>) {
+    if floats.len() == floats.capacity() {
+        floats.reserve_exact(floats.len() / 16 + 64);
+    }
+}
+
+/// Writes the nearest multiples of the step, which is returned: 1/127 of the largest component.
+fn encode(vector: &[f32], centre: &[f32], bytes: &mut [i8]) -> f32 {
+    assert_eq!(vector.len(), bytes.len(), "the dimension of a vector");
+    let largest = vector.iter().zip(centre).fold(0.0_f32, |largest, (x, c)| largest.max((x - c).abs()));
+    let inverse = 127.0 / largest;
+    if !inverse.is_finite() {
+        // All zero, or so near to it that no step can be told.
+        bytes.fill(0);
+        return 0.0;
+    }
+    for ((byte, x), c) in bytes.iter_mut().zip(vector).zip(centre) {
+        let scaled = (x - c) * inverse;
+        *byte = (scaled + if scaled < 0.0 { -0.5 } else { 0.5 }) as i8;
+    }
+    largest / 127.0
+}

@@ -1,0 +1,3 @@
+//! Rows in fewer bytes.
+
+pub(crate) mod int8;

@@ -1,0 +1,160 @@
+//! The links of the graph: flat arrays, no allocation for each node.
+//!
+//! The lowest level has one list of `2 m` places for every row. The levels above hold few rows and are compact: the rows are
+//! listed in order, and each has one list of `m` places for every level that it stands on. A row's lists there are found by a
+//! binary search, once for each step, of which a walk makes few on these levels.
+//!
+//! Invariant: a list is filled from its front and the rest is `NONE`; it names rows of its own level only, none twice and
+//! never the row itself.
+
+use super::level::level;
+use crate::vector::kernel::int8::lines::Lines;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// An empty place.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// The filled places of a list.
+#[inline]
+pub(super) fn filled(list: &[u32]) -> &[u32] {
+    let length = list.iter().position(|row| *row == NONE).unwrap_or(list.len());
+    &list[..length]
+}
+
+/// Writes a list over another.
+pub(super) fn write(list: &mut [u32], rows: &[u32]) {
+    list[..rows.len()].copy_from_slice(rows);
+    list[rows.len()..].fill(NONE);
+}
+
+/// All lists.
+#[derive(Clone)]
+pub(super) struct Links {
+    m: u32,
+    lowest: Lines<u32>,
+    /// The rows that stand on higher levels, ascending.
+    rows: Vec<u32>,
+    /// The number of the first list of each, and behind the last that of the next.
+    starts: Vec<u32>,
+    upper: Vec<u32>,
+}
+
+impl Links {
+    pub(super) fn new(m: u32) -> Links {
+        Links { m, lowest: Lines::new(), rows: Vec::new(), starts: alloc::vec![0], upper: Vec::new() }
+    }
+
+    /// Places of a list of a level.
+    pub(super) fn places(&self, level: u8) -> usize {
+        self.m as usize * if level == 0 { 2 } else { 1 }
+    }
+
+    /// Appends rows without links, and the lists of those that stand on higher levels.
+    pub(super) fn grow(&mut self, rows: Range<u32>) {
+        self.lowest.resize(rows.end as usize * self.places(0), NONE);
+        for row in rows {
+            let level = level(row, self.m);
+            if level > 0 {
+                self.rows.push(row);
+                self.upper.resize(self.upper.len() + usize::from(level) * self.m as usize, NONE);
+                self.starts.push((self.upper.len() / self.m as usize) as u32);
+            }
+        }
+    }
+
+    /// Where the list of a row on a level above the lowest is.
+    fn place(&self, row: u32, level: u8) -> Range<usize> {
+        let m = self.m as usize;
+        match self.rows.binary_search(&row) {
+            Ok(at) if u32::from(level) <= self.starts[at + 1] - self.starts[at] => {
+                let start = (self.starts[at] as usize + usize::from(level) - 1) * m;
+                start..start + m
+            }
+            // It does not stand there: no links.
+            _ => 0..0,
+        }
+    }
+
+    /// The list of a row on any level.
+    pub(super) fn list(&self, row: u32, level: u8) -> &[u32] {
+        if level == 0 {
+            &self.lowest[row as usize * self.places(0)..][..self.places(0)]
+        } else {
+            &self.upper[self.place(row, level)]
+        }
+    }
+
+    /// The list of a row, to be changed.
+    pub(super) fn list_mut(&mut self, row: u32, level: u8) -> &mut [u32] {
+        if level == 0 {
+            let places = self.places(0);
+            &mut self.lowest[row as usize * places..][..places]
+        } else {
+            let place = self.place(row, level);
+            &mut self.upper[place]
+        }
+    }
+
+    /// One level, to be read.
+    pub(super) fn lowest(&self) -> Lowest<'_> {
+        Lowest { lists: &self.lowest, places: self.places(0) }
+    }
+
+    /// One level above the lowest, to be read.
+    pub(super) fn higher(&self, level: u8) -> Higher<'_> {
+        Higher { links: self, level }
+    }
+
+    /// The rows that stand on a level above the lowest.
+    pub(super) fn rows_on(&self, level: u8) -> impl Iterator<Item = u32> {
+        let levels = self.starts.windows(2).map(|pair| pair[1] - pair[0]);
+        self.rows.iter().zip(levels).filter(move |(_, levels)| *levels >= u32::from(level)).map(|(row, _)| *row)
+    }
+
+    /// The arrays that are stored: what else there is follows from the number of rows.
+    pub(super) fn arrays(&self) -> [&[u32]; 2] {
+        [&self.lowest, &self.upper]
+    }
+
+    pub(super) fn arrays_mut(&mut self) -> [&mut [u32]; 2] {
+        [&mut self.lowest, &mut self.upper]
+    }
+
+    pub(super) fn reserve_exact(&mut self, rows: usize) {
+        self.lowest.reserve_exact(rows * self.places(0));
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.lowest.bytes() + (self.rows.capacity() + self.starts.capacity() + self.upper.capacity()) * size_of::<u32>()
+    }
+}
+
+/// One level of the graph.
+pub(super) trait Layer: Sync {
+    /// The list of a row.
+    fn list(&self, row: u32) -> &[u32];
+}
+
+pub(super) struct Lowest<'a> {
+    lists: &'a Lines<u32>,
+    places: usize,
+}
+
+impl Layer for Lowest<'_> {
+    #[inline]
+    fn list(&self, row: u32) -> &[u32] {
+        &self.lists[row as usize * self.places..][..self.places]
+    }
+}
+
+pub(super) struct Higher<'a> {
+    links: &'a Links,
+    level: u8,
+}
+
+impl Layer for Higher<'_> {
+    fn list(&self, row: u32) -> &[u32] {
+        &self.links.upper[self.links.place(row, self.level)]
+    }
+}

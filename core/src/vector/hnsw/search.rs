@@ -1,0 +1,159 @@
+//! Searches: through the graph, through the part of it that is accepted, or over all rows that are accepted.
+
+use super::{
+    Graph,
+    bits::contains,
+    pool,
+    walk::{self, Scratch},
+};
+use crate::vector::code::int8::{Codes, Probe, Query};
+use core::ops::Range;
+
+/// A row that was found, and its score by code: larger is nearer, with every metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Candidate {
+    pub(crate) row: u32,
+    pub(crate) score: f32,
+}
+
+/// Which rows may be returned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Filter<'a> {
+    /// A bit for each row; rows behind the last word are not accepted.
+    pub(crate) accept: &'a [u64],
+    /// How many rows of the graph are accepted.
+    pub(crate) count: usize,
+}
+
+/// Where so many rows for each of `ef` are accepted, or fewer, they are scanned in the time of a walk: it scores some 35 rows
+/// for each of `ef` and waits for memory at most of them, while a scan knows what comes next.
+const SCAN_SHARE: usize = 200;
+
+/// Rows of the neighbourhood of a query that are looked at before a filtered walk.
+const PROBED: usize = 64;
+
+/// How many of those have to be accepted. Where fewer are, the accepted rows lie elsewhere or are so thin that a walk over them
+/// loses its way, and nothing that it finds would tell.
+const PROBED_MIN: usize = 6;
+
+/// How many more rows a filtered walk keeps for each that is missing near the query.
+const THINNER: usize = 3;
+
+/// A walk gives up when it has scored this part of what is accepted: from there on a scan is faster.
+const BUDGET_SHARE: usize = 4;
+
+/// Rows that a scan scores at once.
+const AT_ONCE: usize = 64;
+
+impl Graph {
+    /// The best `ef` rows by code, best first, of equal scores the smaller row first. Without a filter there is always an
+    /// answer. With one, `None` says that a [`scan`] of the accepted rows is what to do: it is faster, or the graph could miss
+    /// some of them.
+    pub(crate) fn search<'s>(
+        &self,
+        codes: &Codes,
+        query: &Query,
+        ef: usize,
+        filter: Option<Filter<'_>>,
+        scratch: &'s mut Scratch,
+    ) -> Option<&'s [Candidate]> {
+        let probe = query.probe();
+        scratch.scored = 0;
+        match filter {
+            None => self.walk(codes, probe, ef, scratch),
+            Some(filter) if filter.count <= ef.saturating_mul(SCAN_SHARE) => return None,
+            Some(filter) => self.walk_accepted(codes, probe, ef, filter, scratch)?,
+        }
+        Some(scratch.found())
+    }
+
+    fn walk(&self, codes: &Codes, probe: Probe<'_>, ef: usize, scratch: &mut Scratch) {
+        scratch.reset(self.rows as usize, ef.max(1));
+        if let Some(entry) = self.entry {
+            let mut row = entry.row;
+            for level in (1..=entry.level).rev() {
+                row = walk::descend(&self.links.higher(level), codes, probe, row, scratch);
+            }
+            walk::nearest(&self.links.lowest(), codes, probe, row, scratch);
+        }
+    }
+
+    fn walk_accepted(
+        &self,
+        codes: &Codes,
+        probe: Probe<'_>,
+        ef: usize,
+        filter: Filter<'_>,
+        scratch: &mut Scratch,
+    ) -> Option<()> {
+        self.walk(codes, probe, PROBED, scratch);
+        let mut near = [0; PROBED];
+        let mut length = 0;
+        for entry in scratch.pool.entries().iter().filter(|entry| contains(filter.accept, pool::row(**entry))) {
+            near[length] = *entry & !1;
+            length += 1;
+        }
+        if length < PROBED_MIN {
+            return None;
+        }
+        // Where fewer are accepted near the query than elsewhere, the nearest accepted ones are further away, in a shell that has
+        // more rows in it.
+        let expected = (filter.count.min(self.rows as usize) * PROBED).checked_div(self.rows as usize).unwrap_or(0);
+        let ef = ef + THINNER * expected.saturating_sub(length);
+        scratch.reset(self.rows as usize, ef);
+        for entry in &near[..length] {
+            scratch.seen.insert(pool::row(*entry));
+            scratch.pool.offer(*entry);
+        }
+        let budget = scratch.scored + filter.count / BUDGET_SHARE;
+        let within = walk::walk_accepted(&self.links.lowest(), codes, probe, filter.accept, budget, scratch);
+        (within && scratch.pool.entries().len() >= filter.count.min(ef)).then_some(())
+    }
+}
+
+/// The best `keep` of the rows of a range, in the order of a search. All of them are scored, or those that are accepted.
+pub(crate) fn scan<'s>(
+    codes: &Codes,
+    query: &Query,
+    rows: Range<u32>,
+    accept: Option<&[u64]>,
+    keep: usize,
+    scratch: &'s mut Scratch,
+) -> &'s [Candidate] {
+    let probe = query.probe();
+    scratch.scored = 0;
+    scratch.reset(0, keep);
+    scratch.batch.clear();
+    let end = (rows.end as usize).min(codes.len()) as u32;
+    let mut at = rows.start;
+    while at < end {
+        // What is accepted of one word.
+        let (word, first) = (at / 64, at % 64);
+        let next = (word + 1).saturating_mul(64).min(end);
+        let bits = accept.map_or(u64::MAX, |accept| accept.get(word as usize).copied().unwrap_or(0));
+        let mut bits = bits >> first << first;
+        if next % 64 != 0 {
+            bits &= (1 << (next % 64)) - 1;
+        }
+        while bits != 0 {
+            scratch.batch.push(word * 64 + bits.trailing_zeros());
+            bits &= bits - 1;
+        }
+        if scratch.batch.len() >= AT_ONCE {
+            scratch.offer(codes, probe);
+            scratch.batch.clear();
+        }
+        at = next;
+    }
+    scratch.offer(codes, probe);
+    scratch.found()
+}
+
+impl Scratch {
+    fn found(&mut self) -> &[Candidate] {
+        let Scratch { candidates, pool, .. } = self;
+        candidates.clear();
+        candidates.extend(pool.entries().iter().map(|e| Candidate { row: pool::row(*e), score: pool::score(*e) }));
+        candidates
+    }
+}

@@ -1,0 +1,371 @@
+//! The index of one named vector: its rows, their codes, and a graph over the first of them.
+//!
+//! Rows are added at the end, as codes; the graph follows in batches, and rows behind it are scanned. A search takes the set
+//! of rows that may be returned, and gives candidates by their codes, which are to be compared exactly.
+//!
+//! Invariant: codes and graph are functions of the rows, of the configuration and of how far the graph was extended.
+
+use super::{
+    Codes, IndexKind, Metric, VectorConfig,
+    code::int8,
+    flat::{self, Flat},
+    hnsw::{self, Graph, Params, Scratch, parallel::Parallel},
+    mask::Mask,
+    rows::Rows,
+    score::Query,
+};
+use crate::{
+    codec::{cursor::Cursor, varint::write_u64},
+    limits,
+};
+use alloc::vec::Vec;
+
+/// Rows from which `auto` chooses the graph: where it is quicker than a scan of codes, with room.
+pub(crate) const AUTO_GRAPH_ROWS: usize = 250_000;
+
+/// Dimension from which `auto` chooses 4-bit codes: a row of fewer numbers is small as it is.
+const AUTO_CODES_DIMENSION: usize = 16;
+
+/// The part of the rows that may stand behind the graph for it to be followed: they are scanned.
+const UNLINKED_SHARE: usize = 8;
+
+/// What is kept of the rows, as a configuration and the number of rows say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) dimension: usize,
+    pub(crate) metric: Metric,
+    pub(crate) codes: Codes,
+    pub(crate) graph: bool,
+}
+
+impl Layout {
+    /// What a configuration means for so many rows.
+    pub(crate) fn of(config: &VectorConfig, rows: usize) -> Layout {
+        let follows = matches!(config.codes, Codes::Auto | Codes::I8) && rows >= AUTO_GRAPH_ROWS;
+        let graph = config.index == IndexKind::Hnsw || (config.index == IndexKind::Auto && follows);
+        let codes = match config.codes {
+            _ if graph => Codes::I8,
+            Codes::Auto if config.dimension < AUTO_CODES_DIMENSION => Codes::F32,
+            Codes::Auto => Codes::I4,
+            codes => codes,
+        };
+        Layout { dimension: config.dimension, metric: config.metric, codes, graph }
+    }
+}
+
+/// Codes of rows, and the graph.
+#[derive(Clone)]
+pub(crate) struct Structure {
+    layout: Layout,
+    rows: Kept,
+}
+
+#[derive(Clone)]
+enum Kept {
+    Flat(Flat),
+    Bytes { codes: int8::Codes, graph: Graph },
+}
+
+/// What a search by codes found.
+pub(crate) struct Found {
+    pub(crate) by_graph: bool,
+    /// Whether the scores are exact.
+    pub(crate) exact: bool,
+    /// Rows and scores by code: larger is nearer, unless they are exact.
+    pub(crate) rows: Vec<(u32, f32)>,
+}
+
+impl Structure {
+    pub(crate) fn new(layout: Layout) -> Structure {
+        Structure { layout, rows: Kept::Flat(Flat::new(layout.dimension, layout.metric, flat_codes(layout.codes))) }
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match &self.rows {
+            Kept::Flat(flat) => flat.len(),
+            Kept::Bytes { codes, .. } => codes.len(),
+        }
+    }
+
+    /// How many rows the graph reaches to.
+    pub(crate) fn linked(&self) -> usize {
+        match &self.rows {
+            Kept::Flat(_) => 0,
+            Kept::Bytes { graph, .. } => graph.rows() as usize,
+        }
+    }
+
+    /// Rows that the graph is still to take in.
+    pub(crate) fn unlinked(&self) -> usize {
+        match &self.rows {
+            Kept::Bytes { codes, graph } if self.layout.graph => {
+                (hnsw::boundary(codes.len() as u32) as usize).saturating_sub(graph.rows() as usize)
+            }
+            _ => 0,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.rows {
+            Kept::Flat(flat) => flat.bytes(),
+            Kept::Bytes { codes, graph } => codes.bytes() + graph.bytes(),
+        }
+    }
+
+    /// Adds a row of the layout's dimension.
+    pub(crate) fn push(&mut self, row: &[f32]) {
+        match &mut self.rows {
+            Kept::Flat(flat) => {
+                flat.push(row);
+                if self.layout.codes == Codes::I8 && flat.len() >= flat::TRAINING_ROWS {
+                    self.rows = self.bytes_of_floats();
+                }
+            }
+            Kept::Bytes { codes, .. } => codes.push(row),
+        }
+    }
+
+    /// The rows that were kept as floats so far, as signed bytes.
+    fn bytes_of_floats(&self) -> Kept {
+        let Kept::Flat(flat) = &self.rows else { return self.rows.clone() };
+        let floats = || (0..flat.len() as u32).filter_map(|row| flat.row(row));
+        let centre = int8::centre(self.layout.dimension, floats());
+        let mut codes = int8::Codes::new(self.layout.metric, self.layout.dimension, &centre);
+        floats().for_each(|row| codes.push(row));
+        Kept::Bytes { codes, graph: Graph::new(Params::default()) }
+    }
+
+    /// Takes up to about `rows` more rows into the graph.
+    pub(crate) fn link(&mut self, rows: usize, parallel: &dyn Parallel) {
+        if let Kept::Bytes { codes, graph } = &mut self.rows {
+            let up_to = (graph.rows() as usize + rows).min(codes.len()) as u32;
+            graph.extend(codes, hnsw::boundary(up_to), parallel);
+        }
+    }
+
+    /// Whether a search is to follow the graph: it takes in nearly all rows, and few of them are left out.
+    fn follows_graph(&self) -> bool {
+        self.layout.graph && (self.len() - self.linked()) * UNLINKED_SHARE <= self.len() && self.linked() > 0
+    }
+
+    /// The `keep` best rows of a set by their codes, or more; `ef` is how many the graph follows.
+    pub(crate) fn search(&self, query: &Query, mask: &Mask, keep: usize, ef: usize, scratch: &mut Scratch) -> Found {
+        match &self.rows {
+            Kept::Flat(flat) => {
+                let found = flat.scan(query, Some(mask), keep);
+                let rows = found.iter().map(|c| (c.row, c.score)).collect();
+                Found { by_graph: false, exact: flat.is_exact(), rows }
+            }
+            Kept::Bytes { codes, graph } => {
+                let probe = codes.query(query.vector());
+                let (linked, len) = (self.linked() as u32, codes.len() as u32);
+                let mut found: Vec<hnsw::Candidate> = Vec::new();
+                let mut by_graph = false;
+                if self.follows_graph() {
+                    let count = mask.first(linked as usize);
+                    let filter = hnsw::Filter { accept: mask.words(), count };
+                    let filter = (count < linked as usize).then_some(filter);
+                    let walked = graph.search(codes, &probe, ef.max(keep), filter, scratch);
+                    by_graph = walked.is_some();
+                    found.extend(walked.unwrap_or_default());
+                }
+                let from = if by_graph { linked } else { 0 };
+                if from < len {
+                    found.extend(hnsw::scan(codes, &probe, from..len, Some(mask.words()), keep, scratch));
+                }
+                found.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
+                found.truncate(keep);
+                let rows = found.into_iter().map(|c| (c.row, c.score)).collect();
+                Found { by_graph, exact: false, rows }
+            }
+        }
+    }
+
+    /// Appends everything to bytes.
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+        let Layout { dimension, metric, codes, graph } = self.layout;
+        let place = Codes::ALL.iter().position(|each| *each == codes).unwrap_or_default();
+        out.extend_from_slice(&(dimension as u16).to_le_bytes());
+        out.extend_from_slice(&[metric.number(), place as u8, u8::from(graph)]);
+        let part = |out: &mut Vec<u8>, write: &dyn Fn(&mut Vec<u8>)| {
+            let at = out.len();
+            out.extend_from_slice(&[0; 8]);
+            write(out);
+            let bytes = (out.len() - at - 8) as u64;
+            out[at..at + 8].copy_from_slice(&bytes.to_le_bytes());
+        };
+        match &self.rows {
+            Kept::Flat(flat) => {
+                out.push(0);
+                part(out, &|out| flat.write_to(out));
+            }
+            Kept::Bytes { codes, graph } => {
+                out.push(1);
+                part(out, &|out| codes.write_to(out));
+                part(out, &|out| graph.write(&mut |bytes| out.extend_from_slice(bytes)));
+            }
+        }
+    }
+
+    /// What was written. `None` if that is not what the bytes are.
+    pub(crate) fn read_from(input: &mut Cursor<'_>) -> Option<Structure> {
+        let dimension = usize::from(u16::from_le_bytes(input.array()?));
+        let metric = Metric::from_number(input.u8()?)?;
+        let codes = *Codes::ALL.get(usize::from(input.u8()?))?;
+        let graph = input.u8().filter(|flag| *flag < 2)? == 1;
+        let layout = Layout { dimension, metric, codes, graph };
+        let rows = match input.u8()? {
+            0 => {
+                let flat = Flat::read_from(part(input)?)?;
+                let same = (flat.dimension(), flat.metric(), flat.codes()) == (dimension, metric, flat_codes(codes));
+                Kept::Flat(flat).filter_if(same)?
+            }
+            1 if codes == Codes::I8 => {
+                let codes = int8::Codes::read_from(part(input)?, metric, dimension)?;
+                let graph = Graph::read(part(input)?).ok()?;
+                let same = graph.rows() as usize <= codes.len();
+                Kept::Bytes { codes, graph }.filter_if(same)?
+            }
+            _ => return None,
+        };
+        Some(Structure { layout, rows })
+    }
+}
+
+/// Bytes with their length in front.
+fn part<'i>(input: &mut Cursor<'i>) -> Option<&'i [u8]> {
+    let bytes = input.u64()?;
+    input.bytes(usize::try_from(bytes).ok()?)
+}
+
+impl Kept {
+    fn filter_if(self, keep: bool) -> Option<Kept> {
+        keep.then_some(self)
+    }
+}
+
+/// How rows begin to be kept. Signed bytes begin as floats: their centre is taken of the first rows.
+fn flat_codes(codes: Codes) -> flat::Codes {
+    match codes {
+        Codes::F32 | Codes::I8 | Codes::Auto => flat::Codes::F32,
+        Codes::F16 => flat::Codes::F16,
+        Codes::I4 => flat::Codes::I4,
+        Codes::Binary => flat::Codes::Binary,
+    }
+}
+
+/// The index of one named vector.
+pub(crate) struct Index {
+    pub(crate) dimension: usize,
+    pub(crate) rows: Rows,
+    /// The vectors of the last rows, which are not coded yet, one after the other.
+    pub(crate) pending: Vec<f32>,
+    /// Codes of the first rows; `None` while it is not known what to keep.
+    pub(crate) structure: Option<Structure>,
+    filters: Vec<Filtered>,
+}
+
+/// What a filter says of rows. A row is a version, so that never changes.
+struct Filtered {
+    /// The filter, as it stands for itself.
+    filter: Vec<u8>,
+    asked: Mask,
+    taken: Mask,
+}
+
+impl Index {
+    pub(crate) fn new(dimension: usize) -> Index {
+        Index { dimension, rows: Rows::default(), pending: Vec::new(), structure: None, filters: Vec::new() }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let filters = self.filters.iter().map(|f| f.asked.bytes() + f.taken.bytes() + f.filter.len()).sum::<usize>();
+        self.rows.bytes() + self.pending.capacity() * 4 + filters + self.structure.as_ref().map_or(0, Structure::bytes)
+    }
+
+    /// Codes the rows that are not coded yet, as a configuration says. `false` if what is there was made for another one:
+    /// it has to be made anew.
+    pub(crate) fn encode(&mut self, config: &VectorConfig) -> bool {
+        let layout = Layout::of(config, self.rows.len());
+        let coded = self.structure.as_ref().map_or(0, Structure::len);
+        let whole = coded * layout.dimension + self.pending.len() == self.rows.len() * layout.dimension;
+        if !whole {
+            self.pending = Vec::new();
+            return false;
+        }
+        let structure = self.structure.get_or_insert_with(|| Structure::new(layout));
+        let fits = structure.layout.dimension == layout.dimension;
+        if fits {
+            self.pending.chunks_exact(layout.dimension).for_each(|row| structure.push(row));
+        }
+        self.pending = Vec::new();
+        fits && structure.layout == layout
+    }
+
+    /// The structure, if it has all rows and was made for this configuration.
+    pub(crate) fn ready(&self, config: &VectorConfig) -> Option<&Structure> {
+        let layout = Layout::of(config, self.rows.len());
+        self.structure.as_ref().filter(|s| s.len() == self.rows.len() && s.layout == layout)
+    }
+
+    /// Appends everything but what filters say to bytes.
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+        write_u64(out, self.dimension as u64);
+        self.rows.write_to(out);
+        // Codes that lag behind the rows are made anew.
+        match self.structure.as_ref().filter(|structure| structure.len() == self.rows.len()) {
+            None => out.push(0),
+            Some(structure) => {
+                out.push(1);
+                structure.write_to(out);
+            }
+        }
+    }
+
+    /// What was written. `None` if that is not what the bytes are.
+    pub(crate) fn read_from(input: &mut Cursor<'_>) -> Option<Index> {
+        let mut index = Index::new(input.length(limits::VECTOR_DIMENSION_MAX).filter(|dimension| *dimension > 0)?);
+        index.rows = Rows::read_from(input)?;
+        if input.u8().filter(|flag| *flag < 2)? == 1 {
+            let fits = |s: &Structure| s.len() == index.rows.len() && s.layout.dimension == index.dimension;
+            index.structure = Some(Structure::read_from(input).filter(fits)?);
+        }
+        Some(index)
+    }
+
+    /// The rows of a set that a filter is known to take, and those that it was not asked about yet.
+    pub(crate) fn filter(&mut self, filter: &[u8], mask: &Mask) -> (Mask, Vec<u32>) {
+        let at = match self.filters.iter().position(|f| f.filter == filter) {
+            Some(at) => at,
+            None => {
+                self.filters.truncate(limits::VECTOR_FILTERS_KEPT - 1);
+                self.filters.push(Filtered { filter: filter.to_vec(), asked: Mask::none(0), taken: Mask::none(0) });
+                self.filters.len() - 1
+            }
+        };
+        // The one that was used last stands first.
+        self.filters[..=at].rotate_right(1);
+        let (mut taken, mut unasked) = (mask.clone(), mask.clone());
+        taken.intersect(&self.filters[0].taken);
+        unasked.subtract(&self.filters[0].asked);
+        (taken, unasked.iter().collect())
+    }
+
+    /// Keeps what a filter says of rows.
+    pub(crate) fn answer(&mut self, filter: &[u8], answers: &[(u32, bool)]) {
+        let rows = self.rows.len();
+        let Some(filtered) = self.filters.iter_mut().find(|f| f.filter == filter) else { return };
+        filtered.asked.grow(rows);
+        filtered.taken.grow(rows);
+        for &(row, taken) in answers {
+            filtered.asked.insert(row);
+            if taken {
+                filtered.taken.insert(row);
+            }
+        }
+    }
+}

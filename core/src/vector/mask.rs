@@ -1,0 +1,189 @@
+//! A set of rows: those that a search may return.
+//!
+//! Invariant: bits beyond the number of rows are never set.
+
+use alloc::{vec, vec::Vec};
+
+const WORD: usize = u64::BITS as usize;
+
+/// A set of rows below a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mask {
+    words: Vec<u64>,
+    rows: usize,
+}
+
+impl Mask {
+    /// None of this many rows.
+    pub(crate) fn none(rows: usize) -> Mask {
+        Mask { words: vec![0; rows.div_ceil(WORD)], rows }
+    }
+
+    /// All of this many rows.
+    pub(crate) fn all(rows: usize) -> Mask {
+        let mut mask = Mask { words: vec![u64::MAX; rows.div_ceil(WORD)], rows };
+        if let (Some(last), used @ 1..) = (mask.words.last_mut(), rows % WORD) {
+            *last = (1 << used) - 1;
+        }
+        mask
+    }
+
+    /// The rows for which `bits` says so, in order from the first one.
+    pub(crate) fn from_bits(mut bits: impl ExactSizeIterator<Item = bool>) -> Mask {
+        let mut mask = Mask::none(bits.len());
+        for word in &mut mask.words {
+            for (at, bit) in bits.by_ref().take(WORD).enumerate() {
+                *word |= u64::from(bit) << at;
+            }
+        }
+        mask
+    }
+
+    /// Makes room for more rows, which are not in the set.
+    pub(crate) fn grow(&mut self, rows: usize) {
+        if rows > self.rows {
+            self.words.resize(rows.div_ceil(WORD), 0);
+            self.rows = rows;
+        }
+    }
+
+    /// Takes the rows that are in the other set out of this one.
+    pub(crate) fn subtract(&mut self, other: &Mask) {
+        for (at, word) in self.words.iter_mut().enumerate() {
+            *word &= !other.words.get(at).copied().unwrap_or(0);
+        }
+    }
+
+    /// How many rows there are, in the set or not.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Puts a row into the set. A row that is not there is passed over.
+    pub(crate) fn insert(&mut self, row: u32) {
+        if (row as usize) < self.rows {
+            self.words[row as usize / WORD] |= 1 << (row as usize % WORD);
+        }
+    }
+
+    /// Takes a row out of the set.
+    pub(crate) fn remove(&mut self, row: u32) {
+        if (row as usize) < self.rows {
+            self.words[row as usize / WORD] &= !(1 << (row as usize % WORD));
+        }
+    }
+
+    pub(crate) fn contains(&self, row: u32) -> bool {
+        self.words.get(row as usize / WORD).is_some_and(|word| word >> (row as usize % WORD) & 1 == 1)
+    }
+
+    /// How many rows are in the set.
+    pub(crate) fn count(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// The rows of the set, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
+        self.words.iter().enumerate().flat_map(|(at, word)| {
+            let mut left = *word;
+            core::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros())?;
+                left &= left - 1;
+                Some((at * WORD) as u32 + bit)
+            })
+        })
+    }
+
+    /// The rows of the set from one on, in order.
+    pub(crate) fn iter_from(&self, from: u32) -> impl Iterator<Item = u32> {
+        let first = from as usize / WORD;
+        let words = self.words.get(first..).unwrap_or_default().iter().enumerate();
+        words.flat_map(move |(at, word)| {
+            let mut left = if at == 0 { word & (u64::MAX << (from as usize % WORD)) } else { *word };
+            core::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros())?;
+                left &= left - 1;
+                Some(((first + at) * WORD) as u32 + bit)
+            })
+        })
+    }
+
+    /// The words that it is made of.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// How many of the first `rows` are in the set.
+    pub(crate) fn first(&self, rows: usize) -> usize {
+        let (whole, rest) = (rows / WORD, rows % WORD);
+        let counted = self.words.iter().take(whole).map(|word| word.count_ones() as usize).sum::<usize>();
+        counted + (self.word(whole) & ((1 << rest) - 1)).count_ones() as usize
+    }
+
+    /// Keeps the rows that are in the other set as well.
+    pub(crate) fn intersect(&mut self, other: &Mask) {
+        for (at, word) in self.words.iter_mut().enumerate() {
+            *word &= other.words.get(at).copied().unwrap_or(0);
+        }
+    }
+
+    /// The 16 rows from `16 * block` on, the first one in the lowest bit.
+    #[inline]
+    pub(crate) fn sixteen(&self, block: usize) -> u16 {
+        self.words.get(block / 4).map_or(0, |word| (word >> (block % 4 * 16)) as u16)
+    }
+
+    /// The 64 rows from `64 * word` on, the first one in the lowest bit.
+    pub(crate) fn word(&self, word: usize) -> u64 {
+        self.words.get(word).copied().unwrap_or(0)
+    }
+
+    /// The memory that it takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.words.capacity() * size_of::<u64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn a_mask_is_a_set_of_rows(
+            rows in 0..400_usize,
+            changes in proptest::collection::vec((any::<bool>(), 0..420_u32), 0..300),
+            full in any::<bool>(),
+        ) {
+            let mut mask = if full { Mask::all(rows) } else { Mask::none(rows) };
+            let mut set: BTreeSet<u32> = if full { (0..rows as u32).collect() } else { BTreeSet::new() };
+            for (insert, row) in changes {
+                if insert {
+                    mask.insert(row);
+                    if (row as usize) < rows { set.insert(row); }
+                } else {
+                    mask.remove(row);
+                    set.remove(&row);
+                }
+            }
+            prop_assert_eq!(mask.count(), set.len());
+            prop_assert!((0..500).all(|row| mask.contains(row) == set.contains(&row)));
+            for block in 0..40 {
+                let bits = mask.sixteen(block);
+                prop_assert!((0..16).all(|bit| (bits >> bit & 1 == 1) == set.contains(&(block as u32 * 16 + bit))));
+            }
+            let half: Mask = {
+                let mut half = Mask::none(rows);
+                (0..rows as u32).step_by(2).for_each(|row| half.insert(row));
+                half
+            };
+            prop_assert!(mask.iter().eq(set.iter().copied()));
+            mask.intersect(&half);
+            prop_assert!(mask.iter().eq(set.iter().copied().filter(|row| row % 2 == 0)));
+        }
+    }
+}

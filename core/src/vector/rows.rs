@@ -1,0 +1,388 @@
+//! The rows of one named vector of a collection: which version each is of, and from when until when it is alive.
+//!
+//! A row is a version with a vector, in the order of the log, and never changes but for the commit that ends it. So what a
+//! moment shows is a set of rows that is found without the index of documents: those begun by the moment's last commit or
+//! before and not ended by then. That holds for commits of the database's own actor, which have seen everything before them.
+//! Where another actor had a part in a document, its rows are *shared*: there the index of documents has to be asked.
+
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+use super::mask::Mask;
+use crate::{
+    clock::Timestamp,
+    codec::{cursor::Cursor, varint::write_u64},
+    limits,
+};
+use alloc::vec::Vec;
+use core::hash::BuildHasher;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+/// Where the records of a row's version stand: the value's, and right behind it the vectors'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) segment: u32,
+    pub(crate) offset: u32,
+    /// Bytes of the value's record.
+    pub(crate) value_bytes: u32,
+    /// Bytes of the vectors' record.
+    pub(crate) vectors_bytes: u32,
+}
+
+/// A commit of the database's own actor that began or ended a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) sequence: u64,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) counter: u64,
+}
+
+/// The last commit that a moment shows, by each of the ways to say it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Until {
+    pub(crate) sequence: u64,
+    pub(crate) time: Timestamp,
+    pub(crate) counter: u64,
+}
+
+/// What is said of a row when it begins.
+pub(crate) struct Begin<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) place: Place,
+    pub(crate) expires_at: Option<i64>,
+    /// `None` if another actor's commit began it.
+    pub(crate) stamp: Option<Stamp>,
+}
+
+/// No commit has ended the row. Other commits are counted from 1; 0 stands for those of other actors.
+const ALIVE: u32 = u32::MAX;
+
+/// The rows of one named vector.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    commits: Vec<Stamp>,
+    born: Vec<u32>,
+    died: Vec<u32>,
+    places: Vec<Place>,
+    /// Where each row's key ends in `keys`.
+    key_ends: Vec<u32>,
+    keys: Vec<u8>,
+    /// Rows whose version expires, and when, in milliseconds since 1970; ascending by row.
+    expiring: Vec<(u32, i64)>,
+    /// Ascending.
+    shared: Vec<u32>,
+    /// The newest row of each document that no commit has ended.
+    newest: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Rows {
+    pub(crate) fn len(&self) -> usize {
+        self.born.len()
+    }
+
+    /// The memory that they take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let of_rows = self.born.capacity() * (4 + 4 + size_of::<Place>() + 4);
+        of_rows + self.commits.capacity() * size_of::<Stamp>() + self.keys.capacity() + self.newest.capacity() * 6
+    }
+
+    pub(crate) fn key(&self, row: u32) -> &str {
+        let end_of = |row: usize| self.key_ends.get(row).map_or(0, |&end| end as usize);
+        let start = (row as usize).checked_sub(1).map_or(0, end_of);
+        let key = self.keys.get(start..end_of(row as usize)).unwrap_or_default();
+        core::str::from_utf8(key).unwrap_or_default()
+    }
+
+    pub(crate) fn place(&self, row: u32) -> Option<Place> {
+        self.places.get(row as usize).copied()
+    }
+
+    /// The commit that began a row; `None` if it is another actor's.
+    pub(crate) fn stamp(&self, row: u32) -> Option<Stamp> {
+        let born = self.born.get(row as usize)?.checked_sub(1)?;
+        self.commits.get(born as usize).copied()
+    }
+
+    pub(crate) fn expires_at(&self, row: u32) -> Option<i64> {
+        let at = self.expiring.binary_search_by_key(&row, |(row, _)| *row).ok()?;
+        self.expiring.get(at).map(|(_, expires_at)| *expires_at)
+    }
+
+    /// Rows of which the index of documents has to be asked whether a moment shows them.
+    pub(crate) fn shared(&self) -> &[u32] {
+        &self.shared
+    }
+
+    /// Whether there is no room for another row with such a key.
+    pub(crate) fn is_full(&self, key: &str) -> bool {
+        self.len() >= limits::VECTOR_ROWS_MAX || self.keys.len() + key.len() > u32::MAX as usize
+    }
+
+    fn hash(&self, key: &str) -> u64 {
+        self.hasher.hash_one(key.as_bytes())
+    }
+
+    /// The number of a commit, which is the last one or a later one.
+    fn number(&mut self, stamp: Stamp) -> u32 {
+        if self.commits.last() != Some(&stamp) {
+            self.commits.push(stamp);
+        }
+        self.commits.len() as u32
+    }
+
+    /// Ends the row of a document, if there is one. `stamp` is `None` for the commit of another actor, which may or may not
+    /// have ended it.
+    pub(crate) fn end(&mut self, key: &str, stamp: Option<Stamp>) {
+        let hash = self.hash(key);
+        let found = self.newest.find(hash, |&row| self.key(row) == key).copied();
+        let Some(row) = found else { return };
+        match stamp {
+            Some(stamp) => {
+                let number = self.number(stamp);
+                if let Some(died) = self.died.get_mut(row as usize) {
+                    *died = number;
+                }
+                if let Ok(entry) = self.newest.find_entry(hash, |&each| each == row) {
+                    entry.remove();
+                }
+            }
+            None => self.share(row),
+        }
+    }
+
+    fn share(&mut self, row: u32) {
+        if let Err(at) = self.shared.binary_search(&row) {
+            self.shared.insert(at, row);
+        }
+    }
+
+    /// Adds a row. That of the version before was ended.
+    pub(crate) fn begin(&mut self, begin: &Begin<'_>) {
+        let row = self.len() as u32;
+        let born = begin.stamp.map_or(0, |stamp| self.number(stamp));
+        self.born.push(born);
+        self.died.push(ALIVE);
+        self.places.push(begin.place);
+        self.keys.extend_from_slice(begin.key.as_bytes());
+        self.key_ends.push(self.keys.len() as u32);
+        if let Some(at) = begin.expires_at {
+            self.expiring.push((row, at));
+        }
+        if born == 0 {
+            self.share(row);
+        }
+        self.remember(row);
+    }
+
+    fn remember(&mut self, row: u32) {
+        let hash = self.hash(self.key(row));
+        let Rows { newest, keys, key_ends, hasher, .. } = self;
+        let rehash = |&row: &u32| {
+            let end_of = |row: usize| key_ends.get(row).map_or(0, |&end| end as usize);
+            let start = (row as usize).checked_sub(1).map_or(0, end_of);
+            hasher.hash_one(keys.get(start..end_of(row as usize)).unwrap_or_default())
+        };
+        newest.insert_unique(hash, row, rehash);
+    }
+
+    /// How many of the own commits a moment shows.
+    pub(crate) fn cutoff(&self, until: Until) -> u32 {
+        let shows = |stamp: &Stamp| {
+            stamp.sequence <= until.sequence && stamp.timestamp <= until.time && stamp.counter <= until.counter
+        };
+        self.commits.partition_point(shows) as u32
+    }
+
+    /// The rows that are alive when so many commits are shown, as far as they are not shared or expired.
+    pub(crate) fn alive(&self, cutoff: u32) -> Mask {
+        let alive = |(&born, &died): (&u32, &u32)| born <= cutoff && died > cutoff;
+        let mut mask = Mask::from_bits(self.born.iter().zip(&self.died).map(alive));
+        self.shared.iter().for_each(|&row| mask.remove(row));
+        mask
+    }
+
+    /// Takes the rows that have expired out of a set.
+    pub(crate) fn remove_expired(&self, mask: &mut Mask, clock_ms: i64) {
+        self.expiring.iter().filter(|(_, at)| *at <= clock_ms).for_each(|(row, _)| mask.remove(*row));
+    }
+
+    /// Appends everything to bytes.
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+        write_u64(out, self.commits.len() as u64);
+        for stamp in &self.commits {
+            write_u64(out, stamp.sequence);
+            out.extend_from_slice(&stamp.timestamp.to_bits().to_le_bytes());
+            write_u64(out, stamp.counter);
+        }
+        write_u64(out, self.len() as u64);
+        let numbers = |out: &mut Vec<u8>, numbers: &[u32]| {
+            numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
+        };
+        numbers(out, &self.born);
+        numbers(out, &self.died);
+        for place in &self.places {
+            numbers(out, &[place.segment, place.offset, place.value_bytes, place.vectors_bytes]);
+        }
+        numbers(out, &self.key_ends);
+        out.extend_from_slice(&self.keys);
+        write_u64(out, self.expiring.len() as u64);
+        for (row, at) in &self.expiring {
+            numbers(out, &[*row]);
+            out.extend_from_slice(&at.to_le_bytes());
+        }
+        write_u64(out, self.shared.len() as u64);
+        numbers(out, &self.shared);
+    }
+
+    /// What was written. `None` if that is not what the bytes are.
+    pub(crate) fn read_from(input: &mut Cursor<'_>) -> Option<Rows> {
+        let mut rows = Rows::default();
+        let commits = input.count(usize::MAX, 10)?;
+        rows.commits.reserve_exact(commits);
+        for _ in 0..commits {
+            let sequence = input.varint()?;
+            let stamp = Stamp { sequence, timestamp: Timestamp::from_bits(input.i64()?), counter: input.varint()? };
+            let ascends = |last: &Stamp| {
+                (last.sequence, last.timestamp, last.counter) < (sequence, stamp.timestamp, stamp.counter)
+                    && last.timestamp < stamp.timestamp
+                    && last.counter < stamp.counter
+            };
+            if !rows.commits.last().is_none_or(ascends) {
+                return None;
+            }
+            rows.commits.push(stamp);
+        }
+        let count = input.count(limits::VECTOR_ROWS_MAX, 28)?;
+        rows.born = numbers(input, count)?;
+        rows.died = numbers(input, count)?;
+        let places = numbers(input, count.checked_mul(4)?)?;
+        let place = |&[segment, offset, value_bytes, vectors_bytes]: &[u32; 4]| Place {
+            segment,
+            offset,
+            value_bytes,
+            vectors_bytes,
+        };
+        rows.places = places.as_chunks().0.iter().map(place).collect();
+        rows.key_ends = numbers(input, count)?;
+        rows.keys = input.bytes(rows.key_ends.last().map_or(0, |&end| end as usize))?.to_vec();
+        let known = |number: &u32| *number as usize <= commits;
+        let lives = rows.born.iter().zip(&rows.died).all(|(born, died)| {
+            known(born) && (*died == ALIVE || (known(died) && died > born))
+        });
+        if !lives || !rows.key_ends.is_sorted() {
+            return None;
+        }
+        let mut start = 0;
+        for &end in &rows.key_ends {
+            core::str::from_utf8(rows.keys.get(start..end as usize)?).ok()?;
+            start = end as usize;
+        }
+        for _ in 0..input.count(count, 12)? {
+            let entry = (input.u32()?, input.i64()?);
+            if rows.expiring.last().is_some_and(|last| last.0 >= entry.0) || entry.0 as usize >= count {
+                return None;
+            }
+            rows.expiring.push(entry);
+        }
+        let shared = input.count(count, 4)?;
+        rows.shared = numbers(input, shared)?;
+        let in_order = rows.shared.iter().zip(rows.shared.iter().skip(1)).all(|(a, b)| a < b);
+        if !in_order || rows.shared.last().is_some_and(|&row| row as usize >= count) {
+            return None;
+        }
+        for row in (0..count as u32).filter(|&row| rows.died.get(row as usize) == Some(&ALIVE)).collect::<Vec<_>>() {
+            rows.remember(row);
+        }
+        Some(rows)
+    }
+}
+
+/// So many numbers of 32 bits, none of which is made room for before it is there.
+fn numbers(input: &mut Cursor<'_>, count: usize) -> Option<Vec<u32>> {
+    let bytes = input.bytes(count.checked_mul(4)?)?;
+    Some(bytes.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{collections::BTreeMap, format, string::String};
+    use proptest::{collection::vec, prelude::*};
+
+    fn stamp(n: u64) -> Stamp {
+        Stamp { sequence: 2 * n, timestamp: Timestamp::from_bits(100 + 3 * n as i64), counter: n }
+    }
+
+    fn place(n: u32) -> Place {
+        Place { segment: 1, offset: n, value_bytes: 5, vectors_bytes: 6 }
+    }
+
+    const EVERYTHING: Until = Until { sequence: u64::MAX, time: Timestamp::MAX, counter: u64::MAX };
+
+    fn write(rows: &mut Rows, n: u64, key: &str, vector: bool, expires_at: Option<i64>) {
+        rows.end(key, Some(stamp(n)));
+        if vector {
+            rows.begin(&Begin { key, place: place(n as u32), expires_at, stamp: Some(stamp(n)) });
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_rows_of_every_moment_are_those_of_a_map_replayed_to_it(
+            writes in vec(("[a-e]", any::<bool>(), proptest::option::of(0i64..10)), 1..60),
+            damage in vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+            cut: prop::sample::Index,
+        ) {
+            let mut rows = Rows::default();
+            for (n, (key, vector, expires_at)) in writes.iter().enumerate() {
+                write(&mut rows, n as u64 + 1, key, *vector, *expires_at);
+            }
+            let mut bytes = Vec::new();
+            rows.write_to(&mut bytes);
+            let read = Rows::read_from(&mut Cursor::new(&bytes)).unwrap();
+            for until in 0..=writes.len() as u64 {
+                let mut map: BTreeMap<&str, Option<u32>> = BTreeMap::new();
+                for (n, (key, vector, expires_at)) in writes.iter().enumerate().take(until as usize) {
+                    map.insert(key, (*vector && expires_at.is_none_or(|at| at > 5)).then_some(n as u32 + 1));
+                }
+                let mut wanted: Vec<u32> = map.values().flatten().copied().collect();
+                wanted.sort_unstable();
+                let by_time = Until { time: Timestamp::from_bits(101 + 3 * until as i64), ..EVERYTHING };
+                for until in [by_time, Until { sequence: 2 * until + 1, ..EVERYTHING }, Until { counter: until, ..EVERYTHING }] {
+                    for rows in [&rows, &read] {
+                        let mut mask = rows.alive(rows.cutoff(until));
+                        rows.remove_expired(&mut mask, 5);
+                        let found: Vec<u32> = mask.iter().map(|row| rows.place(row).unwrap().offset).collect();
+                        prop_assert_eq!(&found, &wanted);
+                        for row in mask.iter() {
+                            let n = rows.place(row).unwrap().offset as usize - 1;
+                            prop_assert_eq!(rows.key(row), &writes[n].0);
+                            prop_assert_eq!(rows.expires_at(row), writes[n].2);
+                            prop_assert_eq!(rows.stamp(row), Some(stamp(n as u64 + 1)));
+                        }
+                    }
+                }
+            }
+            for (at, to) in damage {
+                let at = at.index(bytes.len());
+                bytes[at] = to;
+            }
+            let _ = Rows::read_from(&mut Cursor::new(&bytes));
+            let _ = Rows::read_from(&mut Cursor::new(&bytes[..cut.index(bytes.len())]));
+        }
+    }
+
+    #[test]
+    fn rows_in_which_another_actor_had_a_part_are_left_to_the_index_of_documents() {
+        let mut rows = Rows::default();
+        for n in 1..=3 {
+            write(&mut rows, n, &format!("k{n}"), true, None);
+        }
+        rows.end("k2", None);
+        rows.begin(&Begin { key: "other", place: place(9), expires_at: None, stamp: None });
+        let mask = rows.alive(rows.cutoff(EVERYTHING));
+        assert_eq!(mask.iter().map(|row| String::from(rows.key(row))).collect::<Vec<_>>(), ["k1", "k3"]);
+        assert_eq!(rows.shared(), [1, 3]);
+        assert_eq!(rows.stamp(3), None);
+    }
+}
