@@ -50,9 +50,15 @@ def build(store: Store, prepared: Prepared, path: Path, out: Out) -> None:
     prepared.base.sum()  # so that it is in memory
     cpu, start = cpu_seconds(), time.perf_counter()
     store.build(prepared, path)
-    out.row("build", time.perf_counter() - start, "s")
-    out.row("build-cpu", cpu_seconds() - cpu, "s")
-    out.row("disk", disk_bytes(path) / len(prepared.base), "B")
+    of = suffix(store)
+    out.row(f"build{of}", time.perf_counter() - start, "s")
+    out.row(f"build-cpu{of}", cpu_seconds() - cpu, "s")
+    out.row(f"disk{of}", disk_bytes(path) / len(prepared.base), "B")
+
+
+def suffix(store: Store) -> str:
+    """Rows of another kind of search are rows of their own."""
+    return "" if store.kind == "graph" else f"-{store.kind}"
 
 
 def first(store: Store, prepared: Prepared, path: Path, out: Out) -> None:
@@ -65,7 +71,7 @@ def first(store: Store, prepared: Prepared, path: Path, out: Out) -> None:
     start = time.perf_counter()
     store.open(path, dimension)
     store.search(query, 64)
-    out.row("open", time.perf_counter() - start, "s")
+    out.row(f"open{suffix(store)}", time.perf_counter() - start, "s")
 
 
 def warm_up(store: Store) -> None:
@@ -80,7 +86,7 @@ def search(store: Store, prepared: Prepared, path: Path, out: Out) -> None:
     before = anonymous_bytes()
     store.open(path, prepared.base.shape[1])
     store.search(prepared.queries[:100], 64)
-    out.row("memory", (anonymous_bytes() - before) / len(prepared.base), "B")
+    out.row(f"memory{suffix(store)}", (anonymous_bytes() - before) / len(prepared.base), "B")
     efs = Efs(path.with_suffix(".ef.json"))
     ask = passes(store, prepared.queries, store.search)
     for wanted in RECALLS[store.kind]:
