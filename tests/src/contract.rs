@@ -83,6 +83,7 @@ fn every_kind_of_file_is_its_own(storage: &dyn Storage) {
         FileName::Segment(1),
         FileName::Table(1),
         FileName::Table(100_000_000),
+        FileName::Vectors(1),
         FileName::Segment(u32::MAX),
     ];
     for name in names {

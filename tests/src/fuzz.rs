@@ -170,11 +170,12 @@ fn unpack(mut data: &[u8]) -> fuzzing::Files {
         let [kind, a, b, c, d] = *head;
         let number = u16::from_le_bytes([a, b]).into();
         let (bytes, after) = rest.split_at(usize::from(u16::from_le_bytes([c, d])).min(rest.len()));
-        let name = match kind % 4 {
+        let name = match kind % 5 {
             0 => FileName::Root,
             1 => FileName::Manifest(number),
             2 => FileName::Segment(number),
-            _ => FileName::Table(number),
+            3 => FileName::Table(number),
+            _ => FileName::Vectors(number),
         };
         let bytes = match name {
             FileName::Root => {
@@ -196,6 +197,7 @@ fn pack(files: &fuzzing::Files) -> Vec<u8> {
             FileName::Manifest(number) => (1, *number),
             FileName::Segment(number) => (2, *number),
             FileName::Table(number) => (3, *number),
+            FileName::Vectors(number) => (4, *number),
         };
         let bytes: Vec<u8> = match name {
             FileName::Root => bytes.chunks(SLOT.1).flat_map(|slot| &slot[..slot.len().min(SLOT.0)]).copied().collect(),

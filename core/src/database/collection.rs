@@ -4,7 +4,7 @@ use super::{Changes, Database, History, Scan, Snapshot, SnapshotCollection, Watc
 use crate::{
     Result, VersionId,
     engine::{
-        Draft, DraftChange, Encoded, Hits, KeyRange, Order, Puts, Scope, Search, check_key, check_own_collection,
+        Draft, DraftChange, Encoded, Hits, KeyRange, Order, Puts, Scope, Search, VectorInfo, check_key, check_own_collection,
         model::{CommitInfo, Document, DocumentVersion, Expected, Moment, Version},
     },
     history::diff,
@@ -229,6 +229,16 @@ impl Collection {
     pub fn vector_config(&self, name: &str) -> Result<Option<VectorConfig>> {
         let engine = &self.database.0.engine;
         ready(engine.vector_config(&engine.view(), &self.name, name))
+    }
+
+    /// What is known of the vectors of this collection, by name: what `auto` chose, rows, memory.
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED` if their indexes take more memory than they may; `CORRUPT`, `IO`, `CLOSED`.
+    pub fn vector_info(&self) -> Result<Vec<VectorInfo>> {
+        let inner = &self.database.0;
+        inner.know_vectors(inner.engine.published())?;
+        ready(inner.engine.vector_info(&self.name))
     }
 
     /// The documents of a range as they are now, in key order. The scan sees one moment: writes that come later are not

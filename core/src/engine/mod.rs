@@ -53,6 +53,7 @@ pub use scan::{KeyRange, Order};
 pub use search::{Explain, Hit, Hits, Plan, Search};
 pub(crate) use state::View;
 pub(crate) use vector_store::VectorStep;
+pub use vectors::VectorInfo;
 pub use verify::VerifyReport;
 
 use crate::{

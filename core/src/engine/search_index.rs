@@ -12,8 +12,8 @@ use super::{
     vector_store::{Named, value_at, vectors_at},
     vectors::check_dimension,
 };
-use crate::clock::Timestamp;
 use crate::{
+    clock::Timestamp,
     codec::commit::RECORD_OVERHEAD,
     error::Result,
     id::VersionId,
@@ -123,9 +123,7 @@ impl<S: AsyncStorage> Engine<S> {
             let score = match exact {
                 Some(score) => score,
                 None => {
-                    let Some(place) = self.with_index(&named, |index| index.rows.place(row)).flatten() else {
-                        continue;
-                    };
+                    let Some(place) = self.with_index(&named, |index| index.rows.place(row)).flatten() else { continue };
                     compared += 1;
                     self.read_vector(vectors_at(place), &named.1, &mut vector).await?;
                     check_dimension(asked.collection, &named.1, vector.len(), config)?;
@@ -151,7 +149,7 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// The last commit of the own actor that a view shows.
-    fn until(&self, view: &View) -> Until {
+    pub(super) fn until(&self, view: &View) -> Until {
         let all = Until { sequence: view.sequence, time: Timestamp::MAX, counter: u64::MAX };
         match &view.at {
             At::Latest => all,
@@ -188,8 +186,7 @@ impl<S: AsyncStorage> Engine<S> {
             let mut answers = Vec::with_capacity(rows.len());
             for &row in rows {
                 let Some(place) = self.with_index(named, |index| index.rows.place(row)).flatten() else { continue };
-                let matches =
-                    reader::read_value(&self.storage, value_at(place), |v| filter.matches_encoded(v)).await??;
+                let matches = reader::read_value(&self.storage, value_at(place), |v| filter.matches_encoded(v)).await??;
                 if matches {
                     mask.insert(row);
                 }
@@ -250,14 +247,7 @@ fn choose(
         (false, true) => (Plan::Rows, format!("all {taken} rows are in memory as they are")),
         (false, false) => {
             let why = why_no_graph(structure);
-            (
-                Plan::Flat,
-                format!(
-                    "the codes ({}) of {taken} rows were scanned, and {} rows compared{why}",
-                    codes.name(),
-                    rows.len()
-                ),
-            )
+            (Plan::Flat, format!("the codes ({}) of {taken} rows were scanned, and {} rows compared{why}", codes.name(), rows.len()))
         }
     };
     let rows = rows.into_iter().map(|(row, score)| (row, exact.then_some(score))).collect();

@@ -17,9 +17,36 @@ use crate::{
     log::{Location, reader},
     sorted::SortedMap,
     storage::{AsyncStorage, FileName},
-    vector::{VectorConfig, Vectors, vectors},
+    vector::{
+        Codes, IndexKind, VectorConfig, Vectors,
+        index::{Index, Layout, Structure},
+        vectors,
+    },
 };
 use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
+
+/// What is known of the vectors of one name of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VectorInfo {
+    /// The name.
+    pub name: String,
+    /// How they are to be searched.
+    pub config: VectorConfig,
+    /// Documents that have one now, as far as no other actor had a part in them.
+    pub documents: u64,
+    /// Versions that have one: what the index holds.
+    pub versions: u64,
+    /// The structure that is searched: what `auto` chose.
+    pub index: IndexKind,
+    /// What is kept in memory of each: what `auto` chose.
+    pub codes: Codes,
+    /// Versions that the graph has taken in; those behind them are scanned.
+    pub linked: u64,
+    /// Memory of the index, in bytes.
+    pub memory_bytes: u64,
+    /// Whether the index is made for this configuration. Until it is, searches compare every vector.
+    pub ready: bool,
+}
 
 /// The collection that holds the configurations.
 pub(super) const VECTORS: &str = "$vectors";
@@ -43,12 +70,7 @@ pub(super) fn check_dimension(collection: &str, name: &str, given: usize, config
 
 impl<S: AsyncStorage> Engine<S> {
     /// The configuration of a name, as a view shows it; `None` if it has none.
-    pub(crate) async fn vector_config(
-        &self,
-        view: &View,
-        collection: &str,
-        name: &str,
-    ) -> Result<Option<VectorConfig>> {
+    pub(crate) async fn vector_config(&self, view: &View, collection: &str, name: &str) -> Result<Option<VectorConfig>> {
         let key = config_key(collection, name);
         let Some(document) = self.get_in(view, VECTORS, &key).await? else { return Ok(None) };
         let config = VectorConfig::from_value(document.value()?);
@@ -69,6 +91,34 @@ impl<S: AsyncStorage> Engine<S> {
             }
         }
         Ok(configs)
+    }
+
+    /// What is known of the vectors of a collection.
+    pub(crate) async fn vector_info(&self, collection: &str) -> Result<Vec<VectorInfo>> {
+        let view = self.view();
+        let mut infos = Vec::new();
+        for (name, config) in self.vector_configs(&view, collection).await? {
+            let named = (collection.to_owned(), name);
+            let until = self.until(&view);
+            let look = |index: &Index| {
+                let layout = index.ready(&config).map(Structure::layout);
+                let layout = layout.unwrap_or_else(|| Layout::of(&config, index.rows.len()));
+                VectorInfo {
+                    name: named.1.clone(),
+                    config,
+                    versions: index.rows.len() as u64,
+                    documents: index.rows.alive(index.rows.cutoff(until)).count() as u64,
+                    index: if layout.graph { IndexKind::Hnsw } else { IndexKind::Flat },
+                    codes: layout.codes,
+                    linked: index.structure.as_ref().map_or(0, Structure::linked) as u64,
+                    memory_bytes: index.bytes() as u64,
+                    ready: index.ready(&config).is_some(),
+                }
+            };
+            let info = self.with_index(&named, look);
+            infos.push(info.unwrap_or_else(|| look(&Index::new(config.dimension))));
+        }
+        Ok(infos)
     }
 
     /// A draft that sets the configuration of a name. The caller holds the gate.

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, ErrorCode, Result},
     id::CommitId,
     log::{
-        CHAIN_START, Location,
+        CHAIN_START, Location, Position,
         recovery::{Follower, Next, Replayed},
         root::{Manifest, Root},
     },
@@ -97,7 +97,8 @@ impl<S: AsyncStorage> Engine<S> {
                 report.damage(e)?;
             }
         }
-        if let Err(e) = self.verify_log(&view, &mut report, progress).await {
+        let snapshots = self.verify_vector_snapshots(&mut report).await?;
+        if let Err(e) = self.verify_log(&view, &snapshots, &mut report, progress).await {
             report.damage(e)?;
             return Ok(report);
         }
@@ -116,9 +117,26 @@ impl<S: AsyncStorage> Engine<S> {
         Manifest::read(&self.storage, &root).await.map(drop)
     }
 
+    /// Checks the snapshots of the indexes of vectors by themselves, and returns as of which place in the log they are.
+    async fn verify_vector_snapshots(&self, report: &mut VerifyReport) -> Result<Vec<(FileName, Position)>> {
+        let mut positions = Vec::new();
+        for number in self.vector_snapshots().await? {
+            let file = FileName::Vectors(number);
+            match self.read_vector_snapshot(number).await {
+                Ok(snapshot) if snapshot.is_whole() => positions.push((file, snapshot.position)),
+                Ok(_) => report.note(format!("{file}: what the snapshot says does not fit together")),
+                // One that was replaced meanwhile is no longer there.
+                Err(e) if e.is(ErrorCode::NotFound) => {}
+                Err(e) => report.damage(e)?,
+            }
+        }
+        Ok(positions)
+    }
+
     async fn verify_log(
         &self,
         view: &View,
+        snapshots: &[(FileName, Position)],
         report: &mut VerifyReport,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<()> {
@@ -139,6 +157,10 @@ impl<S: AsyncStorage> Engine<S> {
             match follower.next(&self.storage, |replayed| check_commit(&replayed)).await? {
                 Some(checked) => {
                     report.log_bytes += follower.position.offset - at.offset;
+                    let position = follower.position;
+                    for (file, _) in snapshots.iter().filter(|(_, at)| at.sequence == position.sequence && *at != position) {
+                        report.note(format!("{file}: the snapshot is not of this log"));
+                    }
                     report.commits += 1;
                     report.versions += checked.keys.len() as u64;
                     self.compare(view, checked, report).await?;

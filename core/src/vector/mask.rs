@@ -94,20 +94,6 @@ impl Mask {
         })
     }
 
-    /// The rows of the set from one on, in order.
-    pub(crate) fn iter_from(&self, from: u32) -> impl Iterator<Item = u32> {
-        let first = from as usize / WORD;
-        let words = self.words.get(first..).unwrap_or_default().iter().enumerate();
-        words.flat_map(move |(at, word)| {
-            let mut left = if at == 0 { word & (u64::MAX << (from as usize % WORD)) } else { *word };
-            core::iter::from_fn(move || {
-                let bit = (left != 0).then(|| left.trailing_zeros())?;
-                left &= left - 1;
-                Some(((first + at) * WORD) as u32 + bit)
-            })
-        })
-    }
-
     /// The words that it is made of.
     pub(crate) fn words(&self) -> &[u64] {
         &self.words

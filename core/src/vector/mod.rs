@@ -5,6 +5,7 @@
 
 pub(crate) mod code;
 mod config;
+pub(crate) mod flat;
 pub(crate) mod hnsw;
 pub(crate) mod index;
 mod kernel;

@@ -8,3 +8,5 @@
 pub(crate) mod detect;
 pub(crate) mod float;
 pub(crate) mod int8;
+mod lanes;
+pub(crate) mod lookup;

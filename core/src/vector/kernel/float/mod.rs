@@ -3,36 +3,15 @@
 //! Invariant: the order of every sum is that of `scalar`, on every platform, so a score has the same bits everywhere.
 //! Nothing is fused: the forms here are the definition with several lanes in a register.
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-mod neon;
 pub(crate) mod scalar;
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-mod simd128;
 
-use scalar::LANES;
+#[cfg(target_arch = "x86_64")]
+use super::detect::{Level, level};
+use super::lanes::{LANES, Lanes, padded};
 
-/// `LANES` numbers in registers.
-trait Lanes: Copy {
-    /// `LANES` times +0.
-    fn zero() -> Self;
-    fn load(from: &[f32; LANES]) -> Self;
-    fn add(self, other: Self) -> Self;
-    fn sub(self, other: Self) -> Self;
-    fn mul(self, other: Self) -> Self;
-    /// Adds up the lanes: the upper half to the lower half, until one is left.
-    fn sum(self) -> f32;
-}
-
-/// The first components of a rest of less than `LANES`, and zeros.
-#[inline(always)]
-fn padded(rest: &[f32]) -> [f32; LANES] {
-    let mut all = [0.0; LANES];
-    for (to, from) in all.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    all
+/// How many zeros make vectors of a dimension the fastest.
+pub(crate) fn padding(dimension: usize) -> usize {
+    dimension.next_multiple_of(LANES) - dimension
 }
 
 /// Calls `each` with the vectors, `LANES` components at a time, the last ones padded.
@@ -44,7 +23,7 @@ fn walk<L: Lanes>(a: &[f32], b: &[f32], mut each: impl FnMut(L, L)) {
         each(L::load(a), L::load(b));
     }
     if !a_rest.is_empty() {
-        each(L::load(&padded(a_rest)), L::load(&padded(b_rest)));
+        each(L::load_rest(a_rest), L::load_rest(b_rest));
     }
 }
 
@@ -75,36 +54,60 @@ fn dot_and_square_in<L: Lanes>(a: &[f32], b: &[f32]) -> (f32, f32) {
     (dot.sum(), square.sum())
 }
 
-macro_rules! choose {
-    ($name:ident($a:ident, $b:ident)) => {{
-        assert_eq!($a.len(), $b.len(), "vectors of one dimension are compared");
+#[inline(always)]
+fn dot_half_in<L: Lanes>(a: &[f32], b: &[u16]) -> f32 {
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let (b, b_rest) = b.as_chunks::<LANES>();
+    let mut sum = L::zero();
+    for (a, b) in a.iter().zip(b) {
+        sum = sum.add(L::load(a).mul(L::load_half(b)));
+    }
+    if !a_rest.is_empty() {
+        sum = sum.add(L::load_rest(a_rest).mul(L::load_half(&padded(b_rest))));
+    }
+    sum.sum()
+}
+
+macro_rules! kernels {
+    ($($(#[doc = $doc:literal])+ $name:ident = $of:ident: $b:ty => $result:ty;)+) => {
+        $($(#[doc = $doc])+ pub(crate) fn $name(a: &[f32], b: &[$b]) -> $result {
+            assert_eq!(a.len(), b.len(), "vectors of one dimension are compared");
+            #[cfg(target_arch = "x86_64")]
+            if level() != Level::Scalar {
+                // Sound: every other level of this architecture has the features.
+                return unsafe { avx2::$name(a, b) };
+            }
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            return $of::<super::lanes::neon::Neon>(a, b);
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            return $of::<super::lanes::simd128::Simd128>(a, b);
+            #[allow(unreachable_code, reason = "on the platforms that have none of those")]
+            scalar::$name(a, b)
+        })+
+
+        /// AVX-512 was no faster: rows come from memory, and half of this keeps up with it.
         #[cfg(target_arch = "x86_64")]
-        if super::detect::level() != super::detect::Level::Scalar {
-            // Sound: every other level of this architecture has AVX2.
-            return unsafe { avx2::$name($a, $b) };
+        mod avx2 {
+            use super::*;
+            use crate::vector::kernel::lanes::avx2::Avx2;
+
+            $(#[target_feature(enable = "avx2,f16c")]
+            pub(super) fn $name(a: &[f32], b: &[$b]) -> $result {
+                $of::<Avx2>(a, b)
+            })+
         }
-        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-        return neon::$name($a, $b);
-        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        return simd128::$name($a, $b);
-        #[allow(unreachable_code, reason = "on the platforms that have none of those")]
-        scalar::$name($a, $b)
-    }};
+    };
 }
 
-/// The dot product of two vectors of one dimension.
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    choose!(dot(a, b))
-}
-
-/// The square of the Euclidean distance of two vectors of one dimension.
-pub(crate) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
-    choose!(squared_distance(a, b))
-}
-
-/// The dot product of two vectors, and that of the second one with itself.
-pub(crate) fn dot_and_square(a: &[f32], b: &[f32]) -> (f32, f32) {
-    choose!(dot_and_square(a, b))
+kernels! {
+    /// The dot product of two vectors of one dimension.
+    dot = dot_in: f32 => f32;
+    /// The square of the Euclidean distance of two vectors of one dimension.
+    squared_distance = squared_distance_in: f32 => f32;
+    /// The dot product of two vectors, and that of the second one with itself.
+    dot_and_square = dot_and_square_in: f32 => (f32, f32);
+    /// The dot product of a vector with one whose components are numbers of 16 bits, none of them infinite or NaN.
+    dot_half = dot_half_in: u16 => f32;
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 /// Lanes of a sum.
 pub(crate) const LANES: usize = 16;
 
-fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+fn sum<T: Copy>(a: &[f32], b: &[T], term: impl Fn(f32, T) -> f32) -> f32 {
     let mut lanes = [0.0_f32; LANES];
     for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
         for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
@@ -39,4 +39,18 @@ pub(crate) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
 
 pub(crate) fn dot_and_square(a: &[f32], b: &[f32]) -> (f32, f32) {
     (dot(a, b), dot(b, b))
+}
+
+pub(crate) fn dot_half(a: &[f32], b: &[u16]) -> f32 {
+    sum(a, b, |a, b| a * from_half(b))
+}
+
+/// The distance of the exponents of 16 and of 32 bits, as a power of two.
+pub(crate) const HALF_IS_TOO_SMALL_BY: f32 = f32::from_bits((127 + 112) << 23);
+
+/// The number that 16 bits are, if it is finite: with the exponent moved to where that of 32 bits is, it is too small by
+/// a power of two. The smallest numbers, which have no leading one, come out right as well.
+pub(crate) fn from_half(bits: u16) -> f32 {
+    let sign = u32::from(bits & 0x8000) << 16;
+    f32::from_bits(sign | u32::from(bits & 0x7fff) << 13) * HALF_IS_TOO_SMALL_BY
 }

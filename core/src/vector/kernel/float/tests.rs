@@ -1,6 +1,6 @@
 //! Every form against its scalar twin, bit for bit.
 
-use super::{dot, dot_and_square, scalar, squared_distance};
+use super::{dot, dot_and_square, dot_half, scalar, squared_distance};
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
@@ -49,4 +49,18 @@ fn every_dimension_has_the_bits_of_the_definition() {
 fn sums_of_the_largest_components_are_finite() {
     let a = [crate::limits::VECTOR_COMPONENT_MAX; crate::limits::VECTOR_DIMENSION_MAX];
     same(&a, &a.map(|x| -x));
+}
+
+#[test]
+fn numbers_of_16_bits_are_those_of_the_standard() {
+    let value = scalar::from_half;
+    assert_eq!([value(0x3c00), value(0xc000), value(0x3555)], [1.0, -2.0, 0.333_251_95]);
+    assert_eq!([value(0x7bff), value(0x0400), value(0x0001)], [65_504.0, 6.103_515_6e-5, 5.960_464_5e-8]);
+    assert_eq!(value(0x8000).to_bits(), (-0.0_f32).to_bits());
+    for dimension in 1..=100 {
+        let a: Vec<f32> = (0..dimension).map(|i| (i * 37 % 101) as f32 - 50.0).collect();
+        let halves: Vec<u16> = (0..dimension as u16).map(|i| i.wrapping_mul(911) & 0xbfff).collect();
+        let whole: Vec<f32> = halves.iter().map(|bits| value(*bits)).collect();
+        assert_eq!(dot_half(&a, &halves).to_bits(), scalar::dot(&a, &whole).to_bits());
+    }
 }
