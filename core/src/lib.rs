@@ -130,3 +130,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/reference/filters.md")]
 struct Filters;
+
+/// Runs the examples of the page about searches.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/search-by-vector.md")]
+struct Searches;

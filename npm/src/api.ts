@@ -1,6 +1,6 @@
 // What every entry point exports beside its `open`.
 
-export { Collection, type Change, type PutOptions, type WriteOptions } from "./collection.js";
+export { Collection, type Change, type PutManyOptions, type PutOptions, type WriteOptions } from "./collection.js";
 export type { DocumentChange } from "./changes.js";
 export { Database, type Info, type Stats, type Tag, type VerifyReport } from "./database.js";
 export { KoruError, type ErrorCode } from "./error.js";
@@ -22,6 +22,8 @@ export {
   type VersionId,
 } from "./protocol/words.js";
 export { Rows, type AbortOptions } from "./rows.js";
+export type { Explain, Filter, FilterOperand, FilterOperators, Hit, Hits, SearchOptions } from "./search.js";
 export { Snapshot, SnapshotCollection, type HistoryOptions, type ScanOptions } from "./snapshot.js";
 export { Transaction, TransactionCollection, type TransactionOptions } from "./transaction.js";
+export type { Metric, PutVectors, Vector, VectorConfig, Vectors } from "./vectors.js";
 export type { WatchEvent, WatchOptions } from "./watch.js";

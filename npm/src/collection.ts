@@ -1,5 +1,6 @@
 // The documents of one collection, now: reading, writing, history.
 
+import { KoruError } from "./error.js";
 import { Operation } from "./protocol/operation.js";
 import { Writer } from "./protocol/writer.js";
 import type { Value } from "./protocol/value.js";
@@ -14,6 +15,7 @@ import { watch, type WatchEvent, type WatchOptions } from "./watch.js";
 import { lineage, type Lineage, type LineageOptions } from "./lineage.js";
 import { restore } from "./restore.js";
 import type { Connection } from "./transport/connection.js";
+import { entriesOf, rowsOf, writeVectors, type PutVectors, type Vector, type VectorConfig } from "./vectors.js";
 
 /** How a document is written or deleted. */
 export interface WriteOptions extends CommitOptions, AbortOptions {
@@ -22,9 +24,18 @@ export interface WriteOptions extends CommitOptions, AbortOptions {
 }
 
 /** How a document is written. */
-export interface PutOptions extends WriteOptions {
+export interface PutOptions extends WriteOptions, PutVectors {
   /** From when on the document no longer shows, in milliseconds since 1970 or as a `Date`. */
   expiresAt?: Expiry | undefined;
+}
+
+/** How many documents are written. */
+export interface PutManyOptions extends CommitOptions, AbortOptions {
+  /**
+   * A vector for each of the documents, in their order and under the name `default`: one array with all rows one behind
+   * the other, or an array of vectors.
+   */
+  vectors?: Float32Array | readonly Vector[] | undefined;
 }
 
 /** How two values differ at one place. */
@@ -61,6 +72,7 @@ export class Collection<T = Value> extends SnapshotCollection<T> {
         writeExpected(writer, options.expected);
         writeExpiry(writer, options.expiresAt);
         writer.value(value, `${this.name}/${key}`);
+        writeVectors(writer, entriesOf(options));
       },
     );
     const version = answer.string();
@@ -84,23 +96,36 @@ export class Collection<T = Value> extends SnapshotCollection<T> {
   }
 
   /**
-   * Writes many documents as one commit: all of them or none. Of equal keys the last one counts. Takes pairs, a `Map`, or
-   * an object from keys to values. Resolves with the commit's version, or `undefined` for no documents.
+   * Writes many documents as one commit: all of them or none. Of equal keys the last one counts. Takes pairs of key and
+   * value, each with its vectors as a third element if it has any; a `Map`; or an object from keys to values. Resolves with
+   * the commit's version, or `undefined` for no documents.
    */
   async putMany(
-    documents: Iterable<readonly [string, T]> | { readonly [key: string]: T },
-    options: CommitOptions & AbortOptions = {},
+    documents: Iterable<readonly [key: string, value: T, vectors?: PutVectors | undefined]> | { readonly [key: string]: T },
+    options: PutManyOptions = {},
   ): Promise<VersionId | undefined> {
     throwIfAborted(options.signal);
-    const pairs = Symbol.iterator in documents ? (documents as Iterable<readonly [string, T]>) : Object.entries(documents);
+    type Item = readonly [string, T, (PutVectors | undefined)?];
+    const given = Symbol.iterator in documents ? (documents as Iterable<Item>) : undefined;
+    let items = given ?? (Object.entries(documents) as unknown as Item[]);
+    let row: ((index: number) => Float32Array) | undefined;
+    if (options.vectors !== undefined) {
+      // Which numbers are keys decides over the order of an object's.
+      if (!given) throw new KoruError("INVALID_ARGUMENT", "vectors for each document need documents in an order: pairs or a Map");
+      items = [...given];
+      row = rowsOf(options.vectors, (items as Item[]).length);
+    }
     const answer = await this.connection.write(
       Operation.putMany,
       (writer) => writer.string(this.name),
       options,
       (writer) => {
-        for (const [key, value] of pairs as Iterable<readonly [string, T]>) {
+        let index = 0;
+        for (const [key, value, own] of items) {
           writer.string(text(key, "a key"));
           writer.value(value, `${this.name}/${key}`);
+          if (row && own) throw new KoruError("INVALID_ARGUMENT", `${this.name}/${key} has vectors of its own and those of the call`);
+          writeVectors(writer, row ? entriesOf({ vector: row(index++) }) : own ? entriesOf(own) : []);
         }
       },
     );
@@ -162,6 +187,39 @@ export class Collection<T = Value> extends SnapshotCollection<T> {
   /** A version of a document of this collection, as causes and lineage name it. */
   at(key: string, version: VersionId): DocumentVersion {
     return { collection: this.name, key, version };
+  }
+
+  /**
+   * Sets how the vectors of a name are searched. Resolves with the commit's version, or `undefined` if it is so already. A
+   * name keeps its dimension, else `DIMENSION_MISMATCH`.
+   */
+  async configureVectors(
+    name: string,
+    config: Partial<VectorConfig> & { dimension: number },
+    options: CommitOptions = {},
+  ): Promise<VersionId | undefined> {
+    const { dimension, metric, index, codes } = config;
+    const answer = await this.connection.write(
+      Operation.configureVectors,
+      (writer) => {
+        writer.string(this.name);
+        writer.string(text(name, "the name of a vector"));
+      },
+      options,
+      (writer) => {
+        for (const word of [dimension, metric ?? null, index ?? null, codes ?? null]) writer.value(word);
+      },
+    );
+    return readEffect(this.connection, answer);
+  }
+
+  /** How the vectors of a name are searched; `undefined` if there were none. */
+  async vectorConfig(name = "default"): Promise<VectorConfig | undefined> {
+    const answer = await this.connection.read(Operation.vectorConfig, (writer) => {
+      writer.string(this.name);
+      writer.string(text(name, "the name of a vector"));
+    });
+    return (answer.value() as unknown as VectorConfig | null) ?? undefined;
   }
 
   #ofDocument(operation: Operation, key: string, versions: VersionId[]) {

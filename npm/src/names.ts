@@ -1,28 +1,53 @@
-// The names that a transaction checks itself, because its writes reach the engine only when it commits. The rules and the
-// messages are those of `core/src/engine/draft.rs`.
+// The names and vectors that a transaction checks itself, because its writes reach the engine only when it commits. The rules and the
+// messages are those of `core/src/engine/draft.rs` and
+// `core/src/vector/vectors.rs`.
 
 import { KoruError } from "./error.js";
 import { text } from "./protocol/words.js";
 import { isWellFormed } from "./protocol/writer.js";
 
-/** `NAME_BYTES_MAX` and `KEY_BYTES_MAX`. */
+/** Those of `core/src/limits.rs`. */
 const NAME_BYTES_MAX = 128;
 const KEY_BYTES_MAX = 4096;
+const VECTORS_MAX = 16;
+const VECTOR_DIMENSION_MAX = 4096;
+const VECTOR_COMPONENT_MAX = Math.fround(1e17);
 
 const bytesOf = (name: string) => new TextEncoder().encode(name).length;
 const invalid = (message: string) => new KoruError("INVALID_ARGUMENT", message);
+
+function checkText(name: string, what: string): void {
+  const shown = `${what}, ${JSON.stringify(name)},`;
+  if (!isWellFormed(name)) throw invalid(`${shown} is no text`);
+  if (bytesOf(name) > NAME_BYTES_MAX) {
+    throw new KoruError("LIMIT_EXCEEDED", `${what} has ${bytesOf(name)} bytes, at most ${NAME_BYTES_MAX} are possible`);
+  }
+  const bad = /[\u0000-\u001f\u007f-\u009f/]/.exec(name);
+  if (bad) throw invalid(`${shown} contains ${JSON.stringify(bad[0])}: no control character and no slash`);
+}
 
 /** A collection that is written to. */
 export function checkOwnCollection(name: string): void {
   text(name, "the name of a collection");
   if (name === "") throw invalid("a collection needs a name");
-  if (!isWellFormed(name)) throw invalid(`the name of a collection, ${JSON.stringify(name)}, is no text`);
-  if (bytesOf(name) > NAME_BYTES_MAX) {
-    throw new KoruError("LIMIT_EXCEEDED", `the name of a collection has ${bytesOf(name)} bytes, at most ${NAME_BYTES_MAX} are possible`);
-  }
-  const bad = /[\u0000-\u001f\u007f-\u009f/]/.exec(name);
-  if (bad) throw invalid(`the name of a collection, ${JSON.stringify(name)}, contains ${JSON.stringify(bad[0])}: no control character and no slash`);
+  checkText(name, "the name of a collection");
   if (name.startsWith("$")) throw invalid(`collection ${JSON.stringify(name)}: names that begin with $ are the database's own`);
+}
+
+export function checkVectors(vectors: [name: string, vector: Float32Array][]): void {
+  const limit = (message: string) => new KoruError("LIMIT_EXCEEDED", message);
+  if (vectors.length > VECTORS_MAX) throw limit(`${vectors.length} vectors: a document has at most ${VECTORS_MAX}`);
+  for (const [name, vector] of vectors) {
+    const shown = JSON.stringify(name);
+    if (name === "") throw invalid("a vector needs a name");
+    checkText(name, "the name of a vector");
+    if (vector.length === 0) throw invalid(`vector ${shown} has no numbers`);
+    if (vector.length > VECTOR_DIMENSION_MAX) {
+      throw limit(`vector ${shown} has ${vector.length} numbers, at most ${VECTOR_DIMENSION_MAX} are possible`);
+    }
+    const bad = vector.findIndex((number) => !(Math.abs(number) <= VECTOR_COMPONENT_MAX));
+    if (bad >= 0) throw invalid(`number ${bad} of vector ${shown} is ${vector[bad]}: finite numbers up to 1e17 are possible`);
+  }
 }
 
 export function checkKey(key: string): void {

@@ -8,8 +8,11 @@ import {
   readCommit, readDocument, readDocumentValue, readVersion, text, writeMoment, writeRange,
   type Commit, type Document, type KeyRange, type Moment, type SnapshotHandle, type Version, type VersionId,
 } from "./protocol/words.js";
+import type { Writer } from "./protocol/writer.js";
 import { pages, release, Rows, throwIfAborted, untilAborted, type AbortOptions } from "./rows.js";
+import { readHits, writeSearch, type Hits, type SearchOptions } from "./search.js";
 import type { Connection } from "./transport/connection.js";
+import { readVectors, type Vectors } from "./vectors.js";
 
 /** Which documents of a collection. */
 export interface ScanOptions extends KeyRange, AbortOptions {
@@ -76,6 +79,29 @@ export class SnapshotCollection<T = Value> {
     });
     // For each key an array: empty where there is no document.
     return keys.map((key) => (answer.array() === 0 ? undefined : read(answer, key)));
+  }
+
+  /** The vectors of a document, by name: none if it has none, and `undefined` if there is no document. */
+  async vectors(key: string, options?: AbortOptions): Promise<Vectors | undefined> {
+    const answer = await this.#read(Operation.vectors, options, (writer) => writer.string(text(key, "a key")));
+    return answer.done ? undefined : readVectors(answer);
+  }
+
+  /**
+   * The documents whose vector is nearest to the one that is given or to that of a document, best first; those of equal
+   * score by key. Searches that are made at once, as with `Promise.all`, travel together.
+   *
+   * Errors: `NOT_FOUND` for a name that no document ever had a vector of and for a document that is not there,
+   * `DIMENSION_MISMATCH`.
+   */
+  async search<const I extends "values" | "vectors" = "values">(options: SearchOptions<I>): Promise<Hits<T, I>> {
+    const { asOf } = options;
+    if (asOf !== undefined && this.place.moment !== undefined) {
+      throw new KoruError("INVALID_ARGUMENT", "this is of a moment already: a search of it has no asOf");
+    }
+    const query = (writer: Writer) => writeSearch(writer, options);
+    const answer = await this.#read(Operation.search, options, query, asOf ?? this.place.moment);
+    return readHits<T, I>(answer, options.include);
   }
 
   /** The documents of a range in the order of their keys' UTF-8 bytes, as of one moment. */
@@ -157,9 +183,14 @@ export class SnapshotCollection<T = Value> {
     });
   }
 
-  async #read(operation: Operation, options: AbortOptions | undefined, key: (writer: import("./protocol/writer.js").Writer) => void) {
+  async #read(
+    operation: Operation,
+    options: AbortOptions | undefined,
+    key: (writer: Writer) => void,
+    moment: Moment | SnapshotHandle | undefined = this.place.moment,
+  ) {
     throwIfAborted(options?.signal);
-    const { moment, session } = this.place;
+    const { session } = this.place;
     const answer = this.connection.read(
       operation,
       (writer) => {

@@ -6,19 +6,20 @@
 
 import { readEffect } from "./collection.js";
 import { KoruError } from "./error.js";
-import { checkKey, checkOwnCollection } from "./names.js";
+import { checkKey, checkOwnCollection, checkVectors } from "./names.js";
 import { TRANSACTION_TRIES_MAX } from "./limits.js";
 import { Operation } from "./protocol/operation.js";
-import { decodeValue } from "./protocol/reader.js";
+import { Reader } from "./protocol/reader.js";
 import type { Value } from "./protocol/value.js";
 import {
   text, writeExpected, writeExpiry, writeRange,
   type CommitOptions, type Document, type Expected, type Expiry, type KeyRange, type VersionId,
 } from "./protocol/words.js";
-import { compareUtf8, encodeValue } from "./protocol/writer.js";
+import { compareUtf8, Writer } from "./protocol/writer.js";
 import { release, throwIfAborted, type AbortOptions } from "./rows.js";
 import { SnapshotCollection, type Place, type ScanOptions } from "./snapshot.js";
 import type { Connection } from "./transport/connection.js";
+import { entriesOf, writeVectors, type PutVectors } from "./vectors.js";
 
 /** How a transaction runs, and what its commit says. */
 export interface TransactionOptions extends CommitOptions, AbortOptions {
@@ -31,7 +32,7 @@ interface Write {
   key: string;
   expected: Expected;
   expiresAt: Expiry | undefined;
-  /** `undefined` deletes. */
+  /** The value, and behind it the vectors if there are any. `undefined` deletes. */
   encoded: Uint8Array | undefined;
 }
 
@@ -146,7 +147,7 @@ export class TransactionCollection<T = Value> {
   /** The value of a document, or `undefined`. */
   async get(key: string): Promise<T | undefined> {
     const own = this.transaction.writes.get(this.#id(key));
-    if (own) return isThere(own, this.transaction.now()) ? (decodeValue(own.encoded!) as T) : undefined;
+    if (own) return isThere(own, this.transaction.now()) ? valueOf<T>(own) : undefined;
     return (await this.document(key))?.value;
   }
 
@@ -159,9 +160,14 @@ export class TransactionCollection<T = Value> {
     return document;
   }
 
-  /** Writes a document when the transaction commits. The value is taken as it is now. */
-  put(key: string, value: T, options: { expected?: Expected; expiresAt?: Expiry } = {}): void {
-    this.#write(key, encodeValue(value, `${this.name}/${key}`), options.expected, options.expiresAt);
+  /** Writes a document when the transaction commits. The value and the vectors are taken as they are now. */
+  put(key: string, value: T, options: PutVectors & { expected?: Expected; expiresAt?: Expiry } = {}): void {
+    const writer = new Writer();
+    writer.value(value, `${this.name}/${key}`);
+    const vectors = entriesOf(options);
+    checkVectors(vectors);
+    writeVectors(writer, vectors);
+    this.#write(key, writer.slice(), options.expected, options.expiresAt);
   }
 
   /** Deletes a document when the transaction commits; without effect if it is not there. */
@@ -223,7 +229,7 @@ export class TransactionCollection<T = Value> {
           mine++;
           if (isThere(write!, transaction.now())) {
             given++;
-            yield { key: write!.key, value: decodeValue(write!.encoded!) as T };
+            yield { key: write!.key, value: valueOf<T>(write!) };
           }
         }
         if (order <= 0 && given < limit) stored = await next();
@@ -232,6 +238,11 @@ export class TransactionCollection<T = Value> {
       await rows.return();
     }
   }
+}
+
+/** What a write leaves to be seen. */
+function valueOf<T>({ encoded }: Write): T {
+  return new Reader(encoded!).value() as T;
 }
 
 /** Whether a write leaves a document to be seen. */

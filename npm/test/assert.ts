@@ -3,6 +3,7 @@
 /** Text in which two values are equal exactly if they are the same: kinds, -0, bytes and the order of arrays count. */
 export function show(value: unknown): string {
   if (value instanceof Uint8Array) return `bytes(${[...value].join(" ")})`;
+  if (value instanceof Float32Array) return `floats(${[...value].map(show).join(" ")})`;
   if (typeof value === "bigint") return `${value}n`;
   if (Object.is(value, -0)) return "-0";
   if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;

@@ -137,11 +137,33 @@ class Run {
       case "sync":
         return [await this.#database.sync()];
       case "put":
-        return [await collection().put(a["key"], a["value"], { ...info, expected: expected(a["expected"]), expiresAt: a["expires_at"] })];
+        return [await collection().put(a["key"], a["value"], { ...info, ...vectors(a), expected: expected(a["expected"]), expiresAt: a["expires_at"] })];
       case "delete":
         return [await collection().delete(a["key"], { ...info, expected: expected(a["expected"]) })];
       case "put_many":
-        return [await collection().putMany(a["documents"] as unknown as [string, api.Value][])];
+        return [await collection().putMany(
+          (a["documents"] as [string, api.Value, object?][]).map(([key, value, own]) => [key, value, own && vectors({ vectors: own })]),
+          { vectors: (a["vectors"] as unknown[] | undefined)?.map(vector) },
+        )];
+      case "vectors": {
+        const found = await this.#at(a["at"], (view) => view.collection(a["collection"]).vectors(a["key"]));
+        return [found ? shownVectors(found) : null];
+      }
+      case "search": {
+        const include = (a["include"] ?? []) as ("values" | "vectors")[];
+        const query = { include, asOf: a["as_of"] === undefined ? undefined : (moment(a["as_of"]) ?? NOW), ...search(a) };
+        const hits = await this.#at(a["at"], (view) => view.collection(a["collection"]).search(query));
+        return [hits.map((hit) => [
+          hit.key, bits(Float32Array.of(hit.score)), hit.version,
+          ...(include.includes("values") ? [hit.value] : []), ...(include.includes("vectors") ? [shownVectors(hit.vectors)] : []),
+        ])];
+      }
+      case "configure_vectors": {
+        const { dimension, metric, index, codes } = a;
+        return [await collection().configureVectors(a["name"], { dimension, metric, index, codes })];
+      }
+      case "vector_config":
+        return [await collection().vectorConfig(a["name"])];
       case "get": {
         const found = await this.#at(a["at"], (view) => view.collection(a["collection"]).document(a["key"]));
         return found ? [{ value: found.value, ...stamp(found) }, found.version] : [null];
@@ -285,7 +307,7 @@ class Run {
     const collection = tx.collection(a["collection"]);
     switch (step.op) {
       case "put":
-        collection.put(a["key"], a["value"], { expected: expected(a["expected"]), ...(a["expires_at"] !== undefined && { expiresAt: a["expires_at"] }) });
+        collection.put(a["key"], a["value"], { ...vectors(a), expected: expected(a["expected"]), ...(a["expires_at"] !== undefined && { expiresAt: a["expires_at"] }) });
         return [null];
       case "delete":
         collection.delete(a["key"], { expected: expected(a["expected"]) });
@@ -414,6 +436,35 @@ function moment(value: unknown): api.Moment | undefined {
   if (kind !== "time") return { [kind]: of } as unknown as api.Moment;
   const [ms, counter = "65535"] = of.split("+");
   return (BigInt(ms!) << 16n) + BigInt(counter);
+}
+
+/** A list of numbers, or their bits. */
+function vector(given: unknown): Float32Array | number[] {
+  if (typeof given !== "string") return (given as (number | api.Float)[]).map(Number);
+  const view = new DataView(new ArrayBuffer(given.length / 2));
+  for (let at = 0; at < given.length; at += 8) view.setUint32(at / 2, parseInt(given.slice(at, at + 8), 16), true);
+  return new Float32Array(view.buffer);
+}
+
+function vectors(a: Record<string, unknown>): api.PutVectors {
+  if (a["vector"] !== undefined) return { vector: vector(a["vector"]) };
+  if (a["vectors"] === undefined) return {};
+  return { vectors: Object.fromEntries(Object.entries(a["vectors"] as object).map(([name, given]) => [name, vector(given)])) };
+}
+
+function bits(floats: Float32Array): string {
+  const view = new DataView(floats.buffer, floats.byteOffset, floats.byteLength);
+  return Array.from(floats, (_, i) => view.getUint32(i * 4, true).toString(16).padStart(8, "0")).join("");
+}
+
+function shownVectors(given: api.Vectors): Record<string, string> {
+  return Object.fromEntries(Object.entries(given).map(([name, floats]) => [name, bits(floats)]));
+}
+
+function search(a: Args): Omit<api.SearchOptions, "include"> {
+  const { like, name, k, filter, threshold, ef, exact } = a;
+  const given = { like, name, k, filter, ef, exact, vector: a["vector"] && vector(a["vector"]), threshold: threshold && Number(threshold) };
+  return { ...Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined)), ...range(a) };
 }
 
 function range(a: Record<string, unknown>): api.KeyRange {

@@ -2,6 +2,7 @@
 
 import type * as Api from "../src/api.js";
 import { codeOf, equal, ok, pause } from "./assert.js";
+import { everythingOfVectors } from "./vectors.js";
 
 type Database = Api.Database;
 
@@ -163,6 +164,8 @@ export async function everything(api: typeof Api, db: Database): Promise<void> {
   const back = (await users.get("proto")) as Record<string, unknown>;
   equal(Object.keys(back), ["__proto__", "constructor"]);
   equal(({} as { polluted?: boolean }).polluted ?? back["polluted"], undefined, "no prototype is polluted");
+
+  await everythingOfVectors(db);
 
   await db.sync();
   await db.checkpoint();

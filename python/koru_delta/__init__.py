@@ -26,10 +26,16 @@ The history of a document, newest first, and what changed.
 >>> people.diff("ada", first, tx.version)[0].path
 '/wrote'
 
+Documents have vectors beside their values, and are found by what is near, now and as of any moment.
+
+>>> version = people.put("ada", {"born": 1815}, vector=[0.9, 0.1])
+>>> [hit.key for hit in people.search([1.0, 0.0], filter={"born": {"$lt": 1900}})]
+['ada']
+
 Bring the past back, as a new version: nothing is rewritten.
 
 >>> people.restore("ada", first)[:2]
-'3@'
+'4@'
 >>> db.close()
 
 Values are `None`, `bool`, `int` (64 bits, signed), `float` (finite), `str`, `bytes`, lists and dicts with keys of type
@@ -39,6 +45,7 @@ Values are `None`, `bool`, `int` (64 bits, signed), `float` (finite), `str`, `by
 from __future__ import annotations
 
 import os as _os
+from collections.abc import Sequence as _Sequence
 
 from ._errors import (
     AbortedError,
@@ -73,7 +80,10 @@ from ._koru import (
     DocumentChange,
     DocumentVersion,
     Event,
+    Explain,
     History,
+    Hit,
+    Hits,
     Import,
     Info,
     Keys,
@@ -88,6 +98,7 @@ from ._koru import (
     Tag,
     Transaction,
     TransactionCollection,
+    VectorConfig,
     VerifyReport,
     Version,
     Watch,
@@ -117,7 +128,10 @@ __all__ = [
     "DocumentChange",
     "DocumentVersion",
     "Event",
+    "Explain",
     "History",
+    "Hit",
+    "Hits",
     "Import",
     "Info",
     "InvalidArgumentError",
@@ -143,6 +157,7 @@ __all__ = [
     "TransactionCollection",
     "UnsupportedFormatError",
     "UntrustedError",
+    "VectorConfig",
     "VerifyReport",
     "Version",
     "Watch",
@@ -150,6 +165,8 @@ __all__ = [
     "import_archive",
     "open",
 ]
+
+_Sequence.register(Hits)
 
 if hasattr(_os, "register_at_fork"):
     # A handle of the parent is not used in a child: its threads are not there, and its files are the parent's.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ._errors import InvalidArgumentError
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-    from ._koru import Document
+    from ._koru import Document, Hit
 
 
 def pairs(table: Any, key: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -54,42 +54,45 @@ def _no_column(key: str, columns: Iterable[Any]) -> InvalidArgumentError:
     return InvalidArgumentError(f"there is no column {key!r}; there are {', '.join(map(repr, columns))}")
 
 
-def _rows(documents: Iterable[Document], key: str) -> tuple[list[str], list[dict[str, Any]]]:
-    """The keys, and the fields of the documents. A document that is no map has one field, `value`."""
+def _table(documents: Iterable[Document | Hit], key: str, score: str | None) -> tuple[list[str], dict[str, list[Any]]]:
+    """The keys, and the columns: that of the scores, if it has a name, and the fields of the documents. A document that
+    is no map has one field, `value`."""
     keys: list[str] = []
+    scores: list[float] = []
     rows: list[dict[str, Any]] = []
     for document in documents:
         row = document.value if isinstance(document.value, dict) else {"value": document.value}
-        if key in row:
-            raise InvalidArgumentError(
-                f"document {document.key!r} has a field {key!r}: name the column of the keys by key="
-            )
+        for what, name in (("key", key), ("score", score)):
+            if name in row:
+                column = "column of the keys" if what == "key" else "column of the scores"
+                raise InvalidArgumentError(
+                    f"document {document.key!r} has a field {name!r}: name the {column} by {what}="
+                )
         keys.append(document.key)
         rows.append(row)
-    return keys, rows
-
-
-def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+        if score is not None:
+            scores.append(document.score)  # type: ignore[union-attr]
     names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    return keys, columns if score is None else {score: scores, **columns}
 
 
-def to_pandas(documents: Iterable[Document], key: str) -> pandas.DataFrame:
+def to_pandas(documents: Iterable[Document | Hit], key: str, score: str | None = None) -> pandas.DataFrame:
     import pandas
 
-    keys, rows = _rows(documents, key)
-    return pandas.DataFrame(_columns(rows), index=pandas.Index(keys, name=key, dtype=object))
+    keys, columns = _table(documents, key, score)
+    return pandas.DataFrame(columns, index=pandas.Index(keys, name=key, dtype=object))
 
 
-def to_polars(documents: Iterable[Document], key: str) -> polars.DataFrame:
+def to_polars(documents: Iterable[Document | Hit], key: str, score: str | None = None) -> polars.DataFrame:
     import polars
 
-    keys, rows = _rows(documents, key)
-    return polars.DataFrame({key: keys, **_columns(rows)}, schema_overrides={key: polars.String}, strict=False)
+    keys, columns = _table(documents, key, score)
+    return polars.DataFrame({key: keys, **columns}, schema_overrides={key: polars.String}, strict=False)
 
 
-def to_arrow(documents: Iterable[Document], key: str) -> pyarrow.Table:
+def to_arrow(documents: Iterable[Document | Hit], key: str, score: str | None = None) -> pyarrow.Table:
     import pyarrow
 
-    keys, rows = _rows(documents, key)
-    return pyarrow.table({key: pyarrow.array(keys, pyarrow.string()), **_columns(rows)})
+    keys, columns = _table(documents, key, score)
+    return pyarrow.table({key: pyarrow.array(keys, pyarrow.string()), **columns})

@@ -1,16 +1,18 @@
 """Types of the engine's module. What each does is in its docstring: `help(koru_delta.Collection.put)`."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from types import TracebackType
-from typing import Any, Final, Literal, Self, final
+from typing import Any, Final, Literal, Self, final, overload
 
+import numpy
+import numpy.typing
 import pandas
 import polars
 import pyarrow
 
-from ._types import Cause, Expected, Expiry, MomentLike, Table, VersionLike
+from ._types import Cause, Expected, Expiry, MatrixLike, MomentLike, Table, VectorLike, VersionLike
 
 __all__ = [
     "Archive",
@@ -42,6 +44,10 @@ __all__ = [
     "Tag",
     "VerifyReport",
     "Version",
+    "Explain",
+    "Hit",
+    "Hits",
+    "VectorConfig",
     "Snapshot",
     "SnapshotCollection",
     "FixedHost",
@@ -425,6 +431,68 @@ class VerifyReport:
     def __eq__(self, other: object, /) -> bool: ...
 
 @final
+class Hit:
+    __match_args__: Final = ("key", "score", "version", "value", "vectors")
+    @property
+    def key(self) -> str: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def vectors(self) -> dict[str, numpy.typing.NDArray[numpy.float32]] | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Hits(Sequence[Hit]):
+    @property
+    def explain(self) -> Explain: ...
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, at: int, /) -> Hit: ...
+    @overload
+    def __getitem__(self, at: slice, /) -> tuple[Hit, ...]: ...
+    def __iter__(self) -> Iterator[Hit]: ...
+    def __contains__(self, hit: object, /) -> bool: ...
+    def index(self, hit: Any, *within: int) -> int: ...
+    def count(self, hit: Any) -> int: ...
+    def to_pandas(self, key: str = "key", score: str = "score") -> pandas.DataFrame: ...
+    def to_polars(self, key: str = "key", score: str = "score") -> polars.DataFrame: ...
+    def to_arrow(self, key: str = "key", score: str = "score") -> pyarrow.Table: ...
+
+@final
+class Explain:
+    __match_args__: Final = ("plan", "reason", "rows", "taken", "compared", "degraded")
+    @property
+    def plan(self) -> Literal["documents", "rows", "flat", "graph"]: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def taken(self) -> int: ...
+    @property
+    def compared(self) -> int: ...
+    @property
+    def degraded(self) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class VectorConfig:
+    __match_args__: Final = ("dimension", "metric", "index", "codes")
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def metric(self) -> Literal["cosine", "euclidean", "dot"]: ...
+    @property
+    def index(self) -> Literal["auto", "flat", "hnsw"]: ...
+    @property
+    def codes(self) -> Literal["auto", "f32", "f16", "i8", "i4", "binary"]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
 class Scan:
     def __iter__(self) -> Self: ...
     def __next__(self) -> Document: ...
@@ -516,6 +584,42 @@ class SnapshotCollection:
         descending: bool = False,
         limit: int | None = None,
     ) -> Keys: ...
+    def vectors(self, key: str) -> dict[str, numpy.typing.NDArray[numpy.float32]] | None: ...
+    def search(
+        self,
+        vector: VectorLike | None = None,
+        *,
+        like: str | None = None,
+        k: int = 10,
+        name: str = "default",
+        filter: Mapping[str, Any] | None = None,
+        prefix: str | None = None,
+        from_: str | None = None,
+        after: str | None = None,
+        to: str | None = None,
+        before: str | None = None,
+        threshold: float | None = None,
+        ef: int | None = None,
+        exact: bool = False,
+        include: Iterable[Literal["values", "vectors"]] | None = None,
+    ) -> Hits: ...
+    def search_many(
+        self,
+        vectors: MatrixLike,
+        *,
+        k: int = 10,
+        name: str = "default",
+        filter: Mapping[str, Any] | None = None,
+        prefix: str | None = None,
+        from_: str | None = None,
+        after: str | None = None,
+        to: str | None = None,
+        before: str | None = None,
+        threshold: float | None = None,
+        ef: int | None = None,
+        exact: bool = False,
+        include: Iterable[Literal["values", "vectors"]] | None = None,
+    ) -> list[Hits]: ...
     def history(self, key: str, *, before: VersionLike | None = None, values: bool = True) -> History: ...
 
 @final
@@ -548,12 +652,62 @@ class Collection:
         descending: bool = False,
         limit: int | None = None,
     ) -> Keys: ...
+    def vectors(self, key: str) -> dict[str, numpy.typing.NDArray[numpy.float32]] | None: ...
+    def search(
+        self,
+        vector: VectorLike | None = None,
+        *,
+        like: str | None = None,
+        k: int = 10,
+        name: str = "default",
+        filter: Mapping[str, Any] | None = None,
+        prefix: str | None = None,
+        from_: str | None = None,
+        after: str | None = None,
+        to: str | None = None,
+        before: str | None = None,
+        threshold: float | None = None,
+        ef: int | None = None,
+        exact: bool = False,
+        include: Iterable[Literal["values", "vectors"]] | None = None,
+        as_of: MomentLike = None,
+    ) -> Hits: ...
+    def search_many(
+        self,
+        vectors: MatrixLike,
+        *,
+        k: int = 10,
+        name: str = "default",
+        filter: Mapping[str, Any] | None = None,
+        prefix: str | None = None,
+        from_: str | None = None,
+        after: str | None = None,
+        to: str | None = None,
+        before: str | None = None,
+        threshold: float | None = None,
+        ef: int | None = None,
+        exact: bool = False,
+        include: Iterable[Literal["values", "vectors"]] | None = None,
+        as_of: MomentLike = None,
+    ) -> list[Hits]: ...
+    def configure_vectors(
+        self,
+        name: str = "default",
+        *,
+        dimension: int,
+        metric: Literal["cosine", "euclidean", "dot"] = "cosine",
+        index: Literal["auto", "flat", "hnsw"] = "auto",
+        codes: Literal["auto", "f32", "f16", "i8", "i4", "binary"] = "auto",
+    ) -> str | None: ...
+    def vector_config(self, name: str = "default") -> VectorConfig | None: ...
     def history(self, key: str, *, before: VersionLike | None = None, values: bool = True) -> History: ...
     def put(
         self,
         key: str,
         value: Any,
         *,
+        vector: VectorLike | None = None,
+        vectors: Mapping[str, VectorLike] | None = None,
         expected: Expected = None,
         expires_at: Expiry | None = None,
         author: str | None = None,
@@ -574,6 +728,7 @@ class Collection:
         documents: Iterable[tuple[str, Any]] | Mapping[str, Any] | Table,
         *,
         key: str | None = None,
+        vectors: MatrixLike | Mapping[str, MatrixLike] | None = None,
         author: str | None = None,
         message: str | None = None,
         causes: Iterable[Cause] | None = (),
@@ -627,7 +782,23 @@ class TransactionCollection:
     def name(self) -> str: ...
     def get(self, key: str, default: Any = None) -> Any: ...
     def __contains__(self, key: str, /) -> bool: ...
-    def put(self, key: str, value: Any, *, expected: Expected = None, expires_at: Expiry | None = None) -> None: ...
+    def put(
+        self,
+        key: str,
+        value: Any,
+        *,
+        vector: VectorLike | None = None,
+        vectors: Mapping[str, VectorLike] | None = None,
+        expected: Expected = None,
+        expires_at: Expiry | None = None,
+    ) -> None: ...
+    def put_many(
+        self,
+        documents: Iterable[tuple[str, Any]] | Mapping[str, Any] | Table,
+        *,
+        key: str | None = None,
+        vectors: MatrixLike | Mapping[str, MatrixLike] | None = None,
+    ) -> None: ...
     def delete(self, key: str, *, expected: Expected = None) -> None: ...
     def keys(
         self,

@@ -25,7 +25,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from . import _koru
 from ._koru import (
@@ -34,15 +34,17 @@ from ._koru import (
     Document,
     DocumentChange,
     DocumentVersion,
+    Hits,
     Info,
     Lineage,
     Stats,
     Tag,
+    VectorConfig,
     VerifyReport,
     Version,
 )
 from ._threads import Caller, Rows, Watch
-from ._types import Cause, Expected, Expiry, MomentLike, Table, VersionLike
+from ._types import Cause, Expected, Expiry, How, MatrixLike, MomentLike, Table, VectorLike, VersionLike
 
 __all__ = [
     "Collection",
@@ -57,6 +59,10 @@ __all__ = [
     "import_archive",
     "open",
 ]
+
+if TYPE_CHECKING:
+    import numpy
+    import numpy.typing
 
 T = TypeVar("T")
 
@@ -181,6 +187,18 @@ class SnapshotCollection(Caller):
         )
         return Rows(self._executor, make)
 
+    async def vectors(self, key: str) -> dict[str, numpy.typing.NDArray[numpy.float32]] | None:
+        """The vectors of a document by name; see `koru_delta.Collection.vectors`."""
+        return await self._call(self._inner.vectors, key)
+
+    async def search(self, vector: VectorLike | None = None, *, like: str | None = None, **how: Unpack[How]) -> Hits:
+        """The documents whose vector is nearest; see `koru_delta.Collection.search`."""
+        return await self._call(self._inner.search, vector, like=like, **how)
+
+    async def search_many(self, vectors: MatrixLike, **how: Unpack[How]) -> list[Hits]:
+        """For each row of a matrix what is nearest to it."""
+        return await self._call(self._inner.search_many, vectors, **how)
+
     def history(self, key: str, *, before: VersionLike | None = None, values: bool = True) -> Rows[Version]:
         """The versions of a document, newest first."""
         return Rows(self._executor, partial(self._inner.history, key, before=before, values=values))
@@ -201,6 +219,8 @@ class Collection(SnapshotCollection):
         key: str,
         value: Any,
         *,
+        vector: VectorLike | None = None,
+        vectors: Mapping[str, VectorLike] | None = None,
         expected: Expected = None,
         expires_at: Expiry | None = None,
         author: str | None = None,
@@ -212,6 +232,8 @@ class Collection(SnapshotCollection):
             self._inner.put,
             key,
             value,
+            vector=vector,
+            vectors=vectors,
             expected=expected,
             expires_at=expires_at,
             author=author,
@@ -238,12 +260,48 @@ class Collection(SnapshotCollection):
         documents: Iterable[tuple[str, Any]] | Mapping[str, Any] | Table,
         *,
         key: str | None = None,
+        vectors: MatrixLike | Mapping[str, MatrixLike] | None = None,
         author: str | None = None,
         message: str | None = None,
         causes: Iterable[Cause] = (),
     ) -> str | None:
-        """Writes many documents as one commit: all of them or none."""
-        return await self._call(self._inner.put_many, documents, key=key, author=author, message=message, causes=causes)
+        """Writes many documents as one commit: all of them or none. See `koru_delta.Collection.put_many`."""
+        return await self._call(
+            self._inner.put_many, documents, key=key, vectors=vectors, author=author, message=message, causes=causes
+        )
+
+    async def search(
+        self,
+        vector: VectorLike | None = None,
+        *,
+        like: str | None = None,
+        as_of: MomentLike = None,
+        **how: Unpack[How],
+    ) -> Hits:
+        """The documents whose vector is nearest, now or as of a moment; see `koru_delta.Collection.search`."""
+        return await self._call(self._inner.search, vector, like=like, as_of=as_of, **how)
+
+    async def search_many(self, vectors: MatrixLike, *, as_of: MomentLike = None, **how: Unpack[How]) -> list[Hits]:
+        """For each row of a matrix what is nearest to it, now or as of a moment."""
+        return await self._call(self._inner.search_many, vectors, as_of=as_of, **how)
+
+    async def configure_vectors(
+        self,
+        name: str = "default",
+        *,
+        dimension: int,
+        metric: Literal["cosine", "euclidean", "dot"] = "cosine",
+        index: Literal["auto", "flat", "hnsw"] = "auto",
+        codes: Literal["auto", "f32", "f16", "i8", "i4", "binary"] = "auto",
+    ) -> str | None:
+        """Sets how the vectors of a name are searched; see `koru_delta.Collection.configure_vectors`."""
+        return await self._call(
+            self._inner.configure_vectors, name, dimension=dimension, metric=metric, index=index, codes=codes
+        )
+
+    async def vector_config(self, name: str = "default") -> VectorConfig | None:
+        """How the vectors of a name are searched; `None` if there were none."""
+        return await self._call(self._inner.vector_config, name)
 
     async def version(self, key: str, version: VersionLike) -> Version:
         """One version of a document, with its value."""
@@ -391,9 +449,28 @@ class TransactionCollection(Caller):
         """The value of a document as the transaction sees it; `default` if it is not there."""
         return await self._call(self._inner.get, key, default)
 
-    def put(self, key: str, value: Any, *, expected: Expected = None, expires_at: Expiry | None = None) -> None:
+    def put(
+        self,
+        key: str,
+        value: Any,
+        *,
+        vector: VectorLike | None = None,
+        vectors: Mapping[str, VectorLike] | None = None,
+        expected: Expected = None,
+        expires_at: Expiry | None = None,
+    ) -> None:
         """Writes a document when the transaction commits. The value is taken as it is now."""
-        self._inner.put(key, value, expected=expected, expires_at=expires_at)
+        self._inner.put(key, value, vector=vector, vectors=vectors, expected=expected, expires_at=expires_at)
+
+    def put_many(
+        self,
+        documents: Iterable[tuple[str, Any]] | Mapping[str, Any] | Table,
+        *,
+        key: str | None = None,
+        vectors: MatrixLike | Mapping[str, MatrixLike] | None = None,
+    ) -> None:
+        """Writes many documents when the transaction commits. Their values are taken as they are now."""
+        self._inner.put_many(documents, key=key, vectors=vectors)
 
     def delete(self, key: str, *, expected: Expected = None) -> None:
         """Deletes a document when the transaction commits; without effect if it is not there."""

@@ -9,10 +9,12 @@ use crate::{
     iterate::{Changes, History, Keys, Scan},
     moment::At,
     records::{Change, Document, DocumentVersion, Lineage, Version},
+    search::{Hits, How, Include, VectorConfig},
     snapshot::{SnapshotCollection, values},
+    vectors::{self, Matrices, Vector},
     watch::Watch,
 };
-use koru_delta::{Encoded, Expected, WatchOptions, WriteOptions};
+use koru_delta::{Encoded, Expected, Vectors, WatchOptions, WriteOptions};
 use pyo3::{
     prelude::*,
     types::{PyDict, PyList, PyMapping},
@@ -49,9 +51,46 @@ impl Collection {
     }
 }
 
-/// Encodes a value, while the interpreter's lock is held.
-pub(crate) fn encode(py: Python<'_>, collection: &str, key: &str, value: &Bound<'_, PyAny>) -> PyResult<Encoded> {
-    Encoded::new(&Object(value)).map_err(|e| raise(py, &e.context(&format!("{collection}/{key}"))))
+/// Encodes a value with its vectors, while the interpreter's lock is held.
+pub(crate) fn encode(
+    py: Python<'_>,
+    collection: &str,
+    key: &str,
+    value: &Bound<'_, PyAny>,
+    vectors: &Vectors,
+) -> PyResult<Encoded> {
+    let encoded = Encoded::new(&Object(value)).and_then(|encoded| encoded.with_vectors(vectors));
+    encoded.map_err(|e| raise(py, &e.context(&format!("{collection}/{key}"))))
+}
+
+/// Goes over pairs of key and value: those of a mapping, a table or an iterable.
+pub(crate) fn each_pair<'py>(
+    documents: &Bound<'py, PyAny>,
+    column: Option<&str>,
+    mut take: impl FnMut(&Text, &Bound<'py, PyAny>) -> PyResult<()>,
+) -> PyResult<()> {
+    let py = documents.py();
+    if let Ok(dict) = documents.cast_exact::<PyDict>()
+        && column.is_none()
+    {
+        for entry in Entries::of(dict) {
+            let (key, value) = entry.map_err(|e| invalid(py, e))?;
+            take(&key.extract()?, &value)?;
+        }
+        return Ok(());
+    }
+    let pairs = match documents.cast::<PyMapping>() {
+        Ok(mapping) if column.is_none() => mapping.items()?.into_any(),
+        _ if column.is_some() || documents.hasattr("__arrow_c_stream__")? => {
+            py.import("koru_delta._frames")?.call_method1("pairs", (documents, column))?
+        }
+        _ => documents.clone(),
+    };
+    for pair in pairs.try_iter()? {
+        let [key, value] = items(&pair?, "a pair of key and value")?;
+        take(&key.extract()?, &value)?;
+    }
+    Ok(())
 }
 
 #[pymethods]
@@ -68,15 +107,22 @@ impl Collection {
     /// (a `datetime`, or milliseconds since 1970) it no longer shows. `author`, `message` and `causes` (versions that it was
     /// derived from, of this or other documents) are kept with the commit.
     ///
-    /// Raises `InvalidArgumentError` for what is not a value, naming its place, and `LimitExceededError`.
-    #[pyo3(signature = (key, value, *, expected=Wanted(Expected::Any), expires_at=None, author=None, message=None, causes=Causes::default()),
-           text_signature = "($self, key, value, *, expected=None, expires_at=None, author=None, message=None, causes=())")]
+    /// `vector` is what the document is found by with `search`: numbers, as an array of numpy or anything else with a buffer,
+    /// a tensor or a sequence; they are kept as 32-bit floats. `vectors` are such by name; `vector` is the one of the name
+    /// `default`. A write replaces the whole document: without vectors the new version has none.
+    ///
+    /// Raises `InvalidArgumentError` for what is not a value and for numbers that are not finite, naming the place;
+    /// `DimensionMismatchError` for a vector of another dimension than those of its name before; `LimitExceededError`.
+    #[pyo3(signature = (key, value, *, vector=None, vectors=None, expected=Wanted(Expected::Any), expires_at=None, author=None, message=None, causes=Causes::default()),
+           text_signature = "($self, key, value, *, vector=None, vectors=None, expected=None, expires_at=None, author=None, message=None, causes=())")]
     #[allow(clippy::too_many_arguments, reason = "they are keyword arguments")]
     fn put(
         &self,
         py: Python<'_>,
         key: Text,
         value: &Bound<'_, PyAny>,
+        vector: Option<&Bound<'_, PyAny>>,
+        vectors: Option<&Bound<'_, PyAny>>,
         expected: Wanted,
         expires_at: Option<Expiry>,
         author: Option<Text>,
@@ -84,9 +130,10 @@ impl Collection {
         causes: Causes,
     ) -> PyResult<String> {
         let collection = self.collection.get().map_err(|e| raise(py, &e))?;
-        let value = encode(py, collection.name(), &key, value)?;
+        let value = encode(py, collection.name(), &key, value, &vectors::of_document(vector, vectors)?)?;
         let expires_at = expires_at.map(|at| at.0);
-        let options = WriteOptions { expected: expected.0, expires_at, info: info(author, message, causes) };
+        let info = info(author, message, causes);
+        let options = WriteOptions { expected: expected.0, expires_at, info, ..WriteOptions::default() };
         call(py, || collection.put_encoded(&key, value, options)).map(|version| version.to_string())
     }
 
@@ -102,7 +149,8 @@ impl Collection {
         message: Option<Text>,
         causes: Causes,
     ) -> PyResult<Option<String>> {
-        let options = WriteOptions { expected: expected.0, expires_at: None, info: info(author, message, causes) };
+        let info = info(author, message, causes);
+        let options = WriteOptions { expected: expected.0, info, ..WriteOptions::default() };
         let version = call(py, || self.collection.get()?.delete_with(&key, options))?;
         Ok(version.map(|version| version.to_string()))
     }
@@ -112,44 +160,40 @@ impl Collection {
     ///
     /// It also takes a table of pandas, polars or Arrow, of which `key` names the column with the keys and the other columns
     /// become the fields of documents. Of a pandas frame the index are the keys if `key` is left out.
-    #[pyo3(signature = (documents, *, key=None, author=None, message=None, causes=Causes::default()),
-           text_signature = "($self, documents, *, key=None, author=None, message=None, causes=())")]
+    ///
+    /// `vectors` are those of the documents, in the same order: a matrix, which is an array of two dimensions or a sequence of
+    /// vectors; or a dict of matrices by the names of the vectors. In a sequence `None` stands for a document without.
+    /// An array of `float32` or `float64` is read from its memory.
+    ///
+    /// >>> import koru_delta
+    /// >>> db = koru_delta.open("memory:")
+    /// >>> notes = db.collection("notes")
+    /// >>> version = notes.put_many({"sea": 1, "shore": 2}, vectors=[[1.0, 0.0], [0.8, 0.6]])
+    /// >>> [hit.key for hit in notes.search([0.0, 1.0])]
+    /// ['shore', 'sea']
+    /// >>> db.close()
+    #[pyo3(signature = (documents, *, key=None, vectors=None, author=None, message=None, causes=Causes::default()),
+           text_signature = "($self, documents, *, key=None, vectors=None, author=None, message=None, causes=())")]
+    #[allow(clippy::too_many_arguments, reason = "they are keyword arguments")]
     fn put_many(
         &self,
         py: Python<'_>,
         documents: &Bound<'_, PyAny>,
         key: Option<Text>,
+        vectors: Option<&Bound<'_, PyAny>>,
         author: Option<Text>,
         message: Option<Text>,
         causes: Causes,
     ) -> PyResult<Option<String>> {
         let collection = self.collection.get().map_err(|e| raise(py, &e))?;
         let mut batch = call(py, || collection.batch())?;
-        let mut put = |key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>| {
-            let key: Text = key.extract()?;
-            batch.put(&key, &Object(value)).map_err(|e| raise(py, &e))
-        };
-        if let Ok(dict) = documents.cast_exact::<PyDict>()
-            && key.is_none()
-        {
-            for entry in Entries::of(dict) {
-                let (key, value) = entry.map_err(|e| invalid(py, e))?;
-                put(&key, &value)?;
-            }
-        } else {
-            let pairs = match documents.cast::<PyMapping>() {
-                Ok(mapping) if key.is_none() => mapping.items()?.into_any(),
-                _ if key.is_some() || documents.hasattr("__arrow_c_stream__")? => {
-                    let key = key.as_deref();
-                    py.import("koru_delta._frames")?.call_method1("pairs", (documents, key))?
-                }
-                _ => documents.clone(),
-            };
-            for pair in pairs.try_iter()? {
-                let [key, value] = items(&pair?, "a pair of key and value")?;
-                put(&key, &value)?;
-            }
-        }
+        let (mut matrices, mut count) = (Matrices::of(vectors)?, 0);
+        each_pair(documents, key.as_deref(), |key, value| {
+            let vectors = matrices.next(py, key)?;
+            count += 1;
+            batch.put_with(key, &Object(value), &vectors).map_err(|e| raise(py, &e))
+        })?;
+        matrices.end(py, count)?;
         let info = info(author, message, causes);
         Ok(call(py, || batch.commit(info))?.map(|version| version.to_string()))
     }
@@ -180,6 +224,127 @@ impl Collection {
             keys.iter().map(|key| collection.get(key)).collect::<Result<Vec<_>, _>>()
         })?;
         values(py, &found)
+    }
+
+    /// The vectors of a document by name, `{}` if it has none, and `None` if it is not there. Each is an array of numpy of
+    /// type `float32`, or where there is no numpy an `array.array('f')`.
+    fn vectors<'py>(&self, py: Python<'py>, key: Text) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let vectors = call(py, || self.collection.get()?.vectors(&key))?;
+        vectors.map(|vectors| vectors::dict(py, &vectors)).transpose()
+    }
+
+    /// The documents whose vector is nearest to `vector`, or to that of the document of the key `like`, which is itself left
+    /// out: at most `k`, the nearest first, those of equal score by key. `as_of` a moment they are those that were there,
+    /// ranked as they were then.
+    ///
+    /// `filter` takes only documents whose fields it matches, `prefix` and the others only those of a range of keys, as
+    /// `scan` has it: both are applied within the search, so `k` hits come back if there are as many. `threshold` is the least
+    /// score, or with the metric `euclidean` the largest distance. `ef` is how many candidates are followed in a graph;
+    /// `exact` compares with everything that is taken. `include` names what hits have beside key, score and version:
+    /// `["values"]` unless it is told, `"vectors"` too.
+    ///
+    /// Raises `NotFoundError` for a name that no document ever had a vector of, and for a document that is not there;
+    /// `DimensionMismatchError`; `InvalidArgumentError` for what is not possible, such as a number that is not finite.
+    ///
+    /// >>> import koru_delta
+    /// >>> db = koru_delta.open("memory:")
+    /// >>> notes = db.collection("notes")
+    /// >>> first = notes.put("sea", {"wet": True}, vector=[1.0, 0.0])
+    /// >>> then = notes.put("shore", {"wet": True}, vector=[0.8, 0.6])
+    /// >>> last = notes.put("desert", {"wet": False}, vector=[0.8, 0.7])
+    /// >>> [hit.key for hit in notes.search([0.7, 0.7], k=2)]
+    /// ['desert', 'shore']
+    /// >>> [(hit.key, round(hit.score, 2)) for hit in notes.search([0.7, 0.7], filter={"wet": True})]
+    /// [('shore', 0.99), ('sea', 0.71)]
+    /// >>> notes.search(like="sea", as_of=then)[0].key
+    /// 'shore'
+    /// >>> db.close()
+    #[pyo3(signature = (vector=None, *, like=None, k=10, name="default", filter=None, prefix=None, from_=None, after=None, to=None, before=None,
+                  threshold=None, ef=None, exact=false, include=None, as_of=None))]
+    #[allow(clippy::too_many_arguments, reason = "they are keyword arguments")]
+    fn search(
+        &self,
+        py: Python<'_>,
+        vector: Option<Vector>,
+        like: Option<Text>,
+        k: i64,
+        name: &str,
+        filter: Option<&Bound<'_, PyAny>>,
+        prefix: Option<Text>,
+        from_: Option<Text>,
+        after: Option<Text>,
+        to: Option<Text>,
+        before: Option<Text>,
+        threshold: Option<f64>,
+        ef: Option<i64>,
+        exact: bool,
+        include: Option<Include>,
+        as_of: Option<At>,
+    ) -> PyResult<Hits> {
+        let range = Range::new(py, prefix, from_, after, to, before, false, None)?;
+        let how = How::new(py, k, name, filter, range, threshold, ef, exact, include)?;
+        let mut search = how.one(py, vector, like)?;
+        if let Some(moment) = as_of {
+            search = search.as_of(moment.0);
+        }
+        Hits::new(py, call(py, || self.collection.get()?.search(&search))?)
+    }
+
+    /// For each row of a matrix what is nearest to it, all as of one moment: a list of `Hits`. The interpreter's lock is given
+    /// up for all of it. See `search`.
+    #[pyo3(signature = (vectors, *, k=10, name="default", filter=None, prefix=None, from_=None, after=None, to=None, before=None,
+                  threshold=None, ef=None, exact=false, include=None, as_of=None))]
+    #[allow(clippy::too_many_arguments, reason = "they are keyword arguments")]
+    fn search_many(
+        &self,
+        py: Python<'_>,
+        vectors: &Bound<'_, PyAny>,
+        k: i64,
+        name: &str,
+        filter: Option<&Bound<'_, PyAny>>,
+        prefix: Option<Text>,
+        from_: Option<Text>,
+        after: Option<Text>,
+        to: Option<Text>,
+        before: Option<Text>,
+        threshold: Option<f64>,
+        ef: Option<i64>,
+        exact: bool,
+        include: Option<Include>,
+        as_of: Option<At>,
+    ) -> PyResult<Vec<Hits>> {
+        let range = Range::new(py, prefix, from_, after, to, before, false, None)?;
+        let how = How::new(py, k, name, filter, range, threshold, ef, exact, include)?;
+        let moment = as_of.map_or(koru_delta::Moment::Now, |moment| moment.0);
+        how.many(py, vectors, || self.collection.get()?.as_of(moment))
+    }
+
+    /// Sets how the vectors of a name are searched: how many numbers they have, the `metric` (`cosine`, `euclidean` or `dot`),
+    /// the `index` (`auto`, `flat` or `hnsw`), and what is kept of each in memory (`codes`: `auto`, `f32`, `f16`, `i8`, `i4` or
+    /// `binary`); what is not told is as shown here. Without it the first vector that is put decides on the dimension.
+    /// Returns the version of the commit, or `None` if it is so already.
+    ///
+    /// Raises `DimensionMismatchError` if the name has another dimension already, and `InvalidArgumentError`.
+    #[pyo3(signature = (name="default", *, dimension, metric="cosine", index="auto", codes="auto"))]
+    fn configure_vectors(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        dimension: i64,
+        metric: &str,
+        index: &str,
+        codes: &str,
+    ) -> PyResult<Option<String>> {
+        let config = VectorConfig::said(py, dimension, metric, index, codes)?;
+        let version = call(py, || self.collection.get()?.configure_vectors(name, config))?;
+        Ok(version.map(|version| version.to_string()))
+    }
+
+    /// How the vectors of a name are searched: a `VectorConfig`, or `None` if there were none.
+    #[pyo3(signature = (name="default"))]
+    fn vector_config(&self, py: Python<'_>, name: &str) -> PyResult<Option<VectorConfig>> {
+        let config = call(py, || self.collection.get()?.vector_config(name))?;
+        Ok(config.map(VectorConfig::new))
     }
 
     fn __contains__(&self, py: Python<'_>, key: Text) -> PyResult<bool> {

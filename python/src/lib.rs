@@ -19,9 +19,11 @@ mod iterate;
 mod moment;
 mod open;
 mod records;
+mod search;
 mod snapshot;
 mod testing;
 mod transaction;
+mod vectors;
 mod watch;
 
 /// The engine of koru-delta. Import `koru_delta` instead.
@@ -48,6 +50,7 @@ mod _koru {
             Change, Commit, CommitChange, Document, DocumentChange, DocumentVersion, Event, Info, Lineage, LineageEdge,
             Stats, Tag, VerifyReport, Version,
         },
+        search::{Explain, Hit, Hits, VectorConfig},
         snapshot::{Snapshot, SnapshotCollection},
         testing::{FixedHost, open_for_tests},
         transaction::{Transaction, TransactionCollection},

@@ -49,6 +49,7 @@ macro_rules! record {
         }
     };
 }
+pub(crate) use record;
 
 record! {
     /// A document as it was read.
@@ -578,7 +579,8 @@ fn versions(py: Python<'_>, versions: &[koru_delta::VersionId]) -> PyResult<Py<P
     Ok(PyTuple::new(py, texts.collect::<Vec<_>>())?.unbind())
 }
 
-fn tuple<'py, T>(py: Python<'py>, items: impl Iterator<Item = PyResult<T>>) -> PyResult<Py<PyTuple>>
+/// A tuple of what is made one by one.
+pub(crate) fn tuple<'py, T>(py: Python<'py>, items: impl Iterator<Item = PyResult<T>>) -> PyResult<Py<PyTuple>>
 where
     T: IntoPyObject<'py>,
 {

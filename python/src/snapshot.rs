@@ -6,8 +6,13 @@ use crate::{
     handle::{Owned, Shared, call},
     iterate::{History, Keys, Log, Scan},
     records::Document,
+    search::{Hits, How, Include},
+    vectors::{self, Vector},
 };
-use pyo3::{prelude::*, types::PyList};
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyList},
+};
 
 /// All collections at one moment. Every read of it sees the same; it is let go with its last object.
 #[pyclass(frozen, module = "koru_delta")]
@@ -98,6 +103,68 @@ impl SnapshotCollection {
     fn get_many<'py>(&self, py: Python<'py>, keys: Vec<Text>) -> PyResult<Bound<'py, PyList>> {
         let found = call(py, || keys.iter().map(|key| self.collection.get()?.get(key)).collect::<Result<Vec<_>, _>>())?;
         values(py, &found)
+    }
+
+    /// The vectors of a document by name, as `Collection.vectors` has them.
+    fn vectors<'py>(&self, py: Python<'py>, key: Text) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let vectors = call(py, || self.collection.get()?.vectors(&key))?;
+        vectors.map(|vectors| vectors::dict(py, &vectors)).transpose()
+    }
+
+    /// The documents whose vector is nearest to `vector`, or to that of the document of the key `like`, ranked as they were at
+    /// this moment. See `Collection.search`.
+    #[pyo3(signature = (vector=None, *, like=None, k=10, name="default", filter=None, prefix=None, from_=None, after=None, to=None, before=None,
+                  threshold=None, ef=None, exact=false, include=None))]
+    #[allow(clippy::too_many_arguments, reason = "they are keyword arguments")]
+    fn search(
+        &self,
+        py: Python<'_>,
+        vector: Option<Vector>,
+        like: Option<Text>,
+        k: i64,
+        name: &str,
+        filter: Option<&Bound<'_, PyAny>>,
+        prefix: Option<Text>,
+        from_: Option<Text>,
+        after: Option<Text>,
+        to: Option<Text>,
+        before: Option<Text>,
+        threshold: Option<f64>,
+        ef: Option<i64>,
+        exact: bool,
+        include: Option<Include>,
+    ) -> PyResult<Hits> {
+        let range = Range::new(py, prefix, from_, after, to, before, false, None)?;
+        let how = How::new(py, k, name, filter, range, threshold, ef, exact, include)?;
+        let search = how.one(py, vector, like)?;
+        Hits::new(py, call(py, || self.collection.get()?.search(&search))?)
+    }
+
+    /// For each row of a matrix what is nearest to it, all as of one moment: a list of `Hits`. The interpreter's lock is given
+    /// up for all of it. See `search`.
+    #[pyo3(signature = (vectors, *, k=10, name="default", filter=None, prefix=None, from_=None, after=None, to=None, before=None,
+                  threshold=None, ef=None, exact=false, include=None))]
+    #[allow(clippy::too_many_arguments, reason = "they are keyword arguments")]
+    fn search_many(
+        &self,
+        py: Python<'_>,
+        vectors: &Bound<'_, PyAny>,
+        k: i64,
+        name: &str,
+        filter: Option<&Bound<'_, PyAny>>,
+        prefix: Option<Text>,
+        from_: Option<Text>,
+        after: Option<Text>,
+        to: Option<Text>,
+        before: Option<Text>,
+        threshold: Option<f64>,
+        ef: Option<i64>,
+        exact: bool,
+        include: Option<Include>,
+    ) -> PyResult<Vec<Hits>> {
+        let range = Range::new(py, prefix, from_, after, to, before, false, None)?;
+        let how = How::new(py, k, name, filter, range, threshold, ef, exact, include)?;
+        how.many(py, vectors, || self.collection.get().cloned())
     }
 
     fn __contains__(&self, py: Python<'_>, key: Text) -> PyResult<bool> {

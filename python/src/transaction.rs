@@ -2,12 +2,13 @@
 
 use crate::{
     arguments::{Expiry, Range, Text, Wanted},
-    collection::encode,
+    collection::{each_pair, encode},
     decode,
     error::raise,
     handle::{Owned, Shared, call},
+    vectors::{self, Matrices},
 };
-use koru_delta::{CommitInfo, Error, ErrorCode, Expected, Result};
+use koru_delta::{CommitInfo, Error, ErrorCode, Expected, Result, limits};
 use pyo3::{prelude::*, sync::MutexExt, types::PyList};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -152,19 +153,51 @@ impl TransactionCollection {
     }
 
     /// Writes a document when the transaction commits. The value is taken as it is now. See `Collection.put`.
-    #[pyo3(signature = (key, value, *, expected=Wanted(Expected::Any), expires_at=None),
-           text_signature = "($self, key, value, *, expected=None, expires_at=None)")]
+    #[pyo3(signature = (key, value, *, vector=None, vectors=None, expected=Wanted(Expected::Any), expires_at=None),
+           text_signature = "($self, key, value, *, vector=None, vectors=None, expected=None, expires_at=None)")]
+    #[allow(clippy::too_many_arguments, reason = "they are keyword arguments")]
     fn put(
         &self,
         py: Python<'_>,
         key: Text,
         value: &Bound<'_, PyAny>,
+        vector: Option<&Bound<'_, PyAny>>,
+        vectors: Option<&Bound<'_, PyAny>>,
         expected: Wanted,
         expires_at: Option<Expiry>,
     ) -> PyResult<()> {
-        let value = encode(py, &self.name, &key, value)?;
+        let value = encode(py, &self.name, &key, value, &vectors::of_document(vector, vectors)?)?;
         let expires_at = expires_at.map(|at| at.0);
         call(py, || self.transaction.with(|tx| tx.put_encoded(&self.name, &key, value, expected.0, expires_at)))
+    }
+
+    /// Writes many documents when the transaction commits. Their values are taken as they are now; if one cannot be stored,
+    /// none of them is written. See `Collection.put_many`.
+    #[pyo3(signature = (documents, *, key=None, vectors=None))]
+    fn put_many(
+        &self,
+        py: Python<'_>,
+        documents: &Bound<'_, PyAny>,
+        key: Option<Text>,
+        vectors: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let (mut matrices, mut encoded) = (Matrices::of(vectors)?, Vec::new());
+        each_pair(documents, key.as_deref(), |key, value| {
+            if encoded.len() == limits::COMMIT_CHANGES_MAX {
+                let what = format!("more than {} documents do not fit into a transaction", limits::COMMIT_CHANGES_MAX);
+                return Err(raise(py, &Error::new(ErrorCode::LimitExceeded, what)));
+            }
+            let vectors = matrices.next(py, key)?;
+            encoded.push((key.to_string(), encode(py, &self.name, key, value, &vectors)?));
+            Ok(())
+        })?;
+        matrices.end(py, encoded.len())?;
+        call(py, || {
+            self.transaction.with(|tx| {
+                let mut put = |(key, value): (String, _)| tx.put_encoded(&self.name, &key, value, Expected::Any, None);
+                encoded.into_iter().try_for_each(&mut put)
+            })
+        })
     }
 
     /// Deletes a document when the transaction commits; without effect if it is not there.

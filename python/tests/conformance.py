@@ -3,6 +3,7 @@ in every other language."""
 
 from __future__ import annotations
 
+import array
 import base64
 import hashlib
 import itertools
@@ -139,6 +140,26 @@ def commit(each: koru_delta.Commit) -> JSON:
     } | some(author=each.author, message=each.message, causes=[triple(c) for c in each.causes] or None)
 
 
+def numbers(given: JSON) -> JSON:
+    """The numbers of a vector: as they are, or from the text of their bits."""
+    if isinstance(given, str):
+        return array.array("f", struct.pack(f"={len(given) // 8}I", *(int(bits, 16) for bits in octets(given))))
+    return given
+
+
+def octets(text: str) -> Iterator[str]:
+    return (text[at : at + 8] for at in range(0, len(text), 8))
+
+
+def bits(given: JSON) -> str:
+    """Eight hexadecimal digits for each number."""
+    return "".join(f"{each:08x}" for (each,) in struct.iter_unpack(">I", struct.pack(f">{len(given)}f", *given)))
+
+
+def vectors(given: JSON) -> JSON:
+    return None if given is None else {name: bits(vector) for name, vector in given.items()}
+
+
 class Run:
     """One script, on one database."""
 
@@ -212,6 +233,10 @@ class Run:
             options["expected"] = ABSENT if options["expected"] == "absent" else options["expected"]
         if "causes" in options:
             options["causes"] = [tuple(cause) for cause in options["causes"]]
+        if "vector" in options:
+            options["vector"] = numbers(options["vector"])
+        if "vectors" in options:
+            options["vectors"] = {name: numbers(each) for name, each in options["vectors"].items()}
         return options
 
     @staticmethod
@@ -252,8 +277,49 @@ class Run:
     def do_delete(self, collection: str, key: str, **options: JSON) -> JSON:
         return self.database.collection(collection).delete(key, **self.written(options))
 
-    def do_put_many(self, collection: str, documents: JSON) -> JSON:
-        return self.database.collection(collection).put_many(documents)
+    def do_put_many(self, collection: str, documents: JSON, vectors: JSON = None) -> JSON:
+        if vectors is not None:
+            matrices: JSON = [numbers(vector) for vector in vectors]
+        else:
+            # Those that documents have of their own.
+            own = [(document[2:] or [{}])[0] for document in documents]
+            names = {name for each in own for name in each}
+            matrices = {name: [numbers(each[name]) if name in each else None for each in own] for name in names}
+        pairs = [tuple(document[:2]) for document in documents]
+        return self.database.collection(collection).put_many(pairs, vectors=matrices)
+
+    def do_vectors(self, collection: str, key: str, at: JSON = None) -> JSON:
+        view = self.database if at is None else self.at(at)
+        return vectors(view.collection(collection).vectors(key))
+
+    def do_search(
+        self,
+        collection: str,
+        vector: JSON = None,
+        at: JSON = None,
+        as_of: JSON = None,
+        include: JSON = (),
+        **given: JSON,
+    ) -> JSON:
+        view = self.database if at is None else self.at(at)
+        if as_of is not None:
+            if at is not None:
+                raise koru_delta.InvalidArgumentError("a snapshot is of a moment: its searches take no other")
+            given["as_of"] = moment(as_of)
+        hits = view.collection(collection).search(numbers(vector), include=include, **self.range(given))
+        return [
+            [hit.key, bits([hit.score]), hit.version]
+            + ([hit.value] if "values" in include else [])
+            + ([vectors(hit.vectors)] if "vectors" in include else [])
+            for hit in hits
+        ]
+
+    def do_configure_vectors(self, collection: str, name: str, **config: JSON) -> JSON:
+        return self.database.collection(collection).configure_vectors(name, **config)
+
+    def do_vector_config(self, collection: str, name: str) -> JSON:
+        config = self.database.collection(collection).vector_config(name)
+        return config and {field: getattr(config, field) for field in config.__match_args__}
 
     def do_get(self, collection: str, key: str, at: JSON = None) -> JSON:
         view = self.database if at is None else self.at(at)

@@ -1,12 +1,14 @@
-"""A state machine against a model of dicts and lists: writes, transactions, reading the past, reopening."""
+"""A state machine against a model of dicts and lists: writes, transactions, search, reading the past, reopening."""
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
@@ -28,9 +30,16 @@ VALUES = st.recursive(
     ),
     max_leaves=8,
 )
-CHANGES = st.lists(st.tuples(COLLECTIONS, KEYS, st.none() | st.tuples(VALUES)), max_size=5)
+DIMENSION = 3
+# Of small integers, so that scores are exact and often equal.
+VECTORS = st.lists(st.integers(-3, 3), min_size=DIMENSION, max_size=DIMENSION)
+DOCUMENTS = st.tuples(VALUES, st.none() | VECTORS)
+CHANGES = st.lists(st.tuples(COLLECTIONS, KEYS, st.none() | DOCUMENTS), max_size=5)
 
-State = dict[tuple[str, str], Any]
+Written = tuple[Any, list[int] | None]
+"""A value, and its vector if it has one."""
+
+State = dict[tuple[str, str], Written]
 
 
 def same(a: Any, b: Any) -> bool:
@@ -41,7 +50,19 @@ def same(a: Any, b: Any) -> bool:
 def canonical(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: canonical(value[key]) for key in sorted(value)}
-    return [canonical(each) for each in value] if isinstance(value, list) else value
+    return [canonical(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def nearest(state: State, collection: str, query: list[int], k: int, prefix: str) -> list[tuple[str, float]]:
+    """What a search has to find: keys and scores."""
+    found = []
+    for (name, key), (_, vector) in state.items():
+        if name == collection and vector is not None and key.startswith(prefix):
+            pairs = list(zip(query, vector, strict=True))
+            # One collection is compared by dot product, the other by distance.
+            score = sum(a * b for a, b in pairs) if name == "one" else -math.dist(query, vector)
+            found.append((-score, key.encode()))
+    return [(key.decode(), -score if collection == "one" else score) for score, key in sorted(found)[:k]]
 
 
 class Model(RuleBasedStateMachine):
@@ -51,8 +72,10 @@ class Model(RuleBasedStateMachine):
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.db = koru_delta.open(self.folder / "db.koru", durability="none", maintenance="inline")
+        self.db.collection("one").configure_vectors(dimension=DIMENSION, metric="dot")
+        self.db.collection("two").configure_vectors(dimension=DIMENSION, metric="euclidean")
         self.now: State = {}
-        self.history: dict[tuple[str, str], list[tuple[Any] | None]] = {}
+        self.history: dict[tuple[str, str], list[Written | None]] = {}
 
     def teardown(self) -> None:
         if hasattr(self, "db"):
@@ -60,17 +83,18 @@ class Model(RuleBasedStateMachine):
             self.db.close()
             shutil.rmtree(self.folder)
 
-    def took(self, place: tuple[str, str], value: tuple[Any] | None) -> None:
-        if value is None:
+    def took(self, place: tuple[str, str], written: Written | None) -> None:
+        if written is None:
             del self.now[place]
         else:
-            self.now[place] = value[0]
-        self.history.setdefault(place, []).append(value)
+            self.now[place] = written
+        self.history.setdefault(place, []).append(written)
 
-    @rule(target=moments, collection=COLLECTIONS, key=KEYS, value=VALUES)
-    def put(self, collection: str, key: str, value: Any) -> tuple[str, State]:
-        version = self.db.collection(collection).put(key, value)
-        self.took((collection, key), (value,))
+    @rule(target=moments, collection=COLLECTIONS, key=KEYS, written=DOCUMENTS)
+    def put(self, collection: str, key: str, written: Written) -> tuple[str, State]:
+        value, vector = written
+        version = self.db.collection(collection).put(key, value, vector=vector)
+        self.took((collection, key), written)
         return version, dict(self.now)
 
     @rule(collection=COLLECTIONS, key=KEYS)
@@ -81,35 +105,53 @@ class Model(RuleBasedStateMachine):
             self.took((collection, key), None)
 
     @rule(changes=CHANGES, give_up=st.booleans())
-    def transaction(self, changes: list[tuple[str, str, tuple[Any] | None]], give_up: bool) -> None:
+    def transaction(self, changes: list[tuple[str, str, Written | None]], give_up: bool) -> None:
         class GivenUp(Exception):
             pass
 
-        last: dict[tuple[str, str], tuple[Any] | None] = {}
+        last: dict[tuple[str, str], Written | None] = {}
         try:
             with self.db.transaction() as tx:
-                for collection, key, value in changes:
+                for collection, key, written in changes:
                     inside = tx.collection(collection)
-                    if value is None:
+                    if written is None:
                         inside.delete(key)
                         assert key not in inside
                     else:
-                        inside.put(key, value[0])
-                        assert same(inside.get(key), value[0])
-                    last[collection, key] = value
+                        inside.put(key, written[0], vector=written[1])
+                        assert same(inside.get(key), written[0])
+                    last[collection, key] = written
                 if give_up:
                     raise GivenUp
         except GivenUp:
             return
-        for place, value in last.items():
-            if value is not None or place in self.now:
-                self.took(place, value)
+        for place, written in last.items():
+            if written is not None or place in self.now:
+                self.took(place, written)
 
-    @rule(collection=COLLECTIONS, items=st.dictionaries(KEYS, VALUES, max_size=4))
-    def put_many(self, collection: str, items: dict[str, Any]) -> None:
-        self.db.collection(collection).put_many(items)
-        for key, value in items.items():
-            self.took((collection, key), (value,))
+    @rule(collection=COLLECTIONS, items=st.dictionaries(KEYS, DOCUMENTS, max_size=4))
+    def put_many(self, collection: str, items: dict[str, Written]) -> None:
+        documents = {key: value for key, (value, _) in items.items()}
+        self.db.collection(collection).put_many(documents, vectors=[vector for _, vector in items.values()])
+        for key, written in items.items():
+            self.took((collection, key), written)
+
+    @rule(
+        collection=COLLECTIONS,
+        query=VECTORS,
+        k=st.integers(1, 7),
+        prefix=st.sampled_from(["", "a"]),
+        exact=st.booleans(),
+    )
+    def search(self, collection: str, query: list[int], k: int, prefix: str, exact: bool) -> None:
+        self.search_in(self.db, self.now, collection, query, k, prefix, exact)
+
+    @rule(moment=moments, collection=COLLECTIONS, query=VECTORS, k=st.integers(1, 7), exact=st.booleans())
+    def search_the_past(
+        self, moment: tuple[str, State], collection: str, query: list[int], k: int, exact: bool
+    ) -> None:
+        version, state = moment
+        self.search_in(self.db.as_of(version), state, collection, query, k, "", exact)
 
     @rule(moment=moments)
     def read_the_past(self, moment: tuple[str, State]) -> None:
@@ -133,11 +175,9 @@ class Model(RuleBasedStateMachine):
 
     @rule(collection=COLLECTIONS, key=KEYS)
     def read_history(self, collection: str, key: str) -> None:
-        came = [None if each.deleted else (each.value,) for each in self.db.collection(collection).history(key)]
-        assert same(
-            [list(each or []) for each in came[::-1]],
-            [list(each or []) for each in self.history.get((collection, key), [])],
-        )
+        came = [None if each.deleted else [each.value] for each in self.db.collection(collection).history(key)]
+        expected = [each and [each[0]] for each in self.history.get((collection, key), [])]
+        assert same(came[::-1], expected)
 
     @invariant()
     def the_present_is_right(self) -> None:
@@ -146,11 +186,34 @@ class Model(RuleBasedStateMachine):
 
     def compare(self, view: koru_delta.Database | koru_delta.Snapshot, state: State) -> None:
         for name in ("one", "two"):
-            expected = {key: value for (collection, key), value in state.items() if collection == name}
+            expected = {key: value for (collection, key), (value, _) in state.items() if collection == name}
             rows = [(row.key, row.value) for row in view.collection(name).scan()]
             assert [key for key, _ in rows] == sorted(expected, key=str.encode)
             assert same(dict(rows), expected)
             assert same(view.collection(name).get("a", "none"), expected.get("a", "none"))
+            for key in expected:
+                vectors = view.collection(name).vectors(key)
+                assert vectors is not None
+                vector = state[name, key][1]
+                assert {each: vector.tolist() for each, vector in vectors.items()} == (
+                    {} if vector is None else {"default": vector}
+                )
+
+    def search_in(
+        self,
+        view: koru_delta.Database | koru_delta.Snapshot,
+        state: State,
+        collection: str,
+        query: list[int],
+        k: int,
+        prefix: str,
+        exact: bool,
+    ) -> None:
+        hits = view.collection(collection).search(query, k=k, prefix=prefix, exact=exact)
+        expected = nearest(state, collection, query, k, prefix)
+        assert [hit.key for hit in hits] == [key for key, _ in expected]
+        assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected], rel=1e-6)
+        assert same([hit.value for hit in hits], [state[collection, key][0] for key, _ in expected])
 
 
 TestModel = Model.TestCase

@@ -1,7 +1,7 @@
 //! Documents as JSON: the fields that every command names the same.
 
-use crate::moment;
-use koru_delta::{Commit, CommitChange, Document};
+use crate::{moment, vector};
+use koru_delta::{Commit, CommitChange, Document, Vectors};
 use serde::Serialize;
 
 /// A document, as `get`, `scan` and `export` print it.
@@ -14,6 +14,8 @@ pub(crate) struct DocumentJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
     value: &'a koru_delta::Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vectors: Option<vector::Json<'a>>,
 }
 
 impl<'a> DocumentJson<'a> {
@@ -25,7 +27,13 @@ impl<'a> DocumentJson<'a> {
             timestamp: moment::display(document.timestamp().millis()),
             expires_at: document.expires_at().map(moment::display),
             value: document.value()?,
+            vectors: None,
         })
+    }
+
+    /// With its vectors, if it has any.
+    pub(crate) fn with_vectors(self, vectors: &'a Vectors) -> Self {
+        DocumentJson { vectors: (!vectors.is_empty()).then_some(vector::Json(vectors)), ..self }
     }
 }
 

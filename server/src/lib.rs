@@ -12,6 +12,7 @@ mod import;
 mod moment;
 mod output;
 mod reference;
+mod vector;
 
 use clap::{CommandFactory, FromArgMatches};
 use context::Context;

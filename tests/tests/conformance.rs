@@ -20,6 +20,8 @@ mod script;
 mod show;
 #[path = "conformance/tree.rs"]
 mod tree;
+#[path = "conformance/vectors.rs"]
+mod vectors;
 
 use koru_delta::storage::memory::MemoryStorage;
 use run::Place;
@@ -109,8 +111,16 @@ fn scripts_show_every_operation_and_stay_small() {
 #[test]
 fn scripts_show_every_error_that_a_caller_can_cause() {
     let scripts = scripts();
-    for code in ["ALREADY_EXISTS", "CLOSED", "CONFLICT", "INVALID_ARGUMENT", "LIMIT_EXCEEDED", "NOT_FOUND", "READ_ONLY"]
-    {
+    for code in [
+        "ALREADY_EXISTS",
+        "CLOSED",
+        "CONFLICT",
+        "DIMENSION_MISMATCH",
+        "INVALID_ARGUMENT",
+        "LIMIT_EXCEEDED",
+        "NOT_FOUND",
+        "READ_ONLY",
+    ] {
         let expected = format!("\"error\":\"{code}\"");
         assert!(scripts.iter().any(|(_, text)| text.contains(&expected)), "no script shows {code}");
     }

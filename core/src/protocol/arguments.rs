@@ -35,7 +35,7 @@ pub(super) struct WriteInfo {
     pub(super) after: Option<u64>,
 }
 
-fn wrong(name: &str, wanted: &str) -> Error {
+pub(super) fn wrong(name: &str, wanted: &str) -> Error {
     Error::invalid(format!("the argument {name}: {wanted} is expected"))
 }
 
@@ -48,7 +48,8 @@ impl<'a> Arguments<'a> {
         self.0.is_empty()
     }
 
-    fn take(&mut self, name: &str) -> Result<Walked<'a>> {
+    /// Any argument, to be looked at.
+    pub(super) fn take(&mut self, name: &str) -> Result<Walked<'a>> {
         match self.0.next() {
             Ok(Some(walked)) => Ok(walked),
             Ok(None) => Err(Error::invalid(format!("the argument {name} is missing"))),

@@ -33,6 +33,7 @@ mod handles;
 mod pages;
 mod read;
 mod results;
+mod vectors;
 mod write;
 
 use crate::{
@@ -111,6 +112,10 @@ mod operation {
     pub(super) const EXPORT: u8 = 30;
     pub(super) const EXPORT_READ: u8 = 31;
     pub(super) const CANCEL: u8 = 32;
+    pub(super) const SEARCH: u8 = 33;
+    pub(super) const VECTORS: u8 = 34;
+    pub(super) const CONFIGURE_VECTORS: u8 = 35;
+    pub(super) const VECTOR_CONFIG: u8 = 36;
 }
 
 /// One message of a batch.
@@ -313,6 +318,10 @@ impl<S: AsyncStorage + 'static> Inner<S> {
             operation::CHECKPOINT => self.checkpoint(given).await,
             operation::EXPORT => self.export(given).await,
             operation::EXPORT_READ => self.export_read(given).await,
+            operation::SEARCH => self.search_vectors(given).await,
+            operation::VECTORS => self.vectors(given).await,
+            operation::CONFIGURE_VECTORS => self.configure_vectors(given).await,
+            operation::VECTOR_CONFIG => self.vector_config(given).await,
             other => Err(Error::invalid(format!("there is no operation {other}"))),
         }
     }

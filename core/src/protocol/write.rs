@@ -5,6 +5,7 @@ use super::{
     arguments::{Arguments, At, Reads, WriteInfo},
     read::encode,
     results::{self, Results},
+    vectors,
 };
 use crate::{
     Error, ErrorCode, Moment, Result, VersionId,
@@ -36,21 +37,21 @@ pub(super) fn put(mut given: Arguments<'_>) -> Result<Write> {
     let (collection, key) = (given.text("collection")?, given.text("key")?);
     let info = given.info()?;
     let (expected, expires_at) = (given.expected()?, given.int_or_null("expires_at")?);
-    let value = given.value("value")?;
+    let value = (given.value("value")?, vectors::vectors(&mut given)?);
     given.end()?;
     let change = DraftChange { expected, expires_at, ..change(&collection.into(), key, Some(value))? };
     Ok(Write::new(info, [change].into()))
 }
 
-fn change(collection: &Arc<str>, key: &str, value: Option<&[u8]>) -> Result<DraftChange> {
+fn change(collection: &Arc<str>, key: &str, value: Option<(&[u8], Vectors)>) -> Result<DraftChange> {
     check_own_collection(collection)?;
     check_key(key)?;
     // The arguments have been checked for being canonical when they were gone over.
-    Ok(DraftChange::new(
-        collection.clone(),
-        key,
-        value.map(|bytes| Encoded::from_canonical(Arc::<[u8]>::from(bytes).into())),
-    ))
+    let encoded = |(bytes, vectors): (&[u8], Vectors)| {
+        let encoded = Encoded::from_canonical(Arc::<[u8]>::from(bytes).into()).with_vectors(&vectors);
+        encoded.map_err(|e| e.context(&format!("{collection}/{key}")))
+    };
+    Ok(DraftChange::new(collection.clone(), key, value.map(encoded).transpose()?))
 }
 
 /// The search for the commit of a call that may have been made before.
@@ -67,7 +68,7 @@ impl Search {
 
 impl<S: AsyncStorage + 'static> Inner<S> {
     /// What a write returns: its commit, and where the log is.
-    fn written(&self, version: Option<VersionId>) -> Results {
+    pub(super) fn written(&self, version: Option<VersionId>) -> Results {
         let mut out = Results::new();
         results::version_or_null(&mut out, version);
         results::count(&mut out, self.engine().published());
@@ -99,7 +100,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
 
     /// Has `append` draft a commit and lay it out, in the turn to write and only if the call was not made before; then
     /// waits for it. Returns the commit, if there was something to write, and what `append` says beside it.
-    async fn once<T>(
+    pub(super) async fn once<T>(
         &self,
         (token, after): (Option<Token>, Option<u64>),
         append: impl AsyncFnOnce() -> Result<(Option<Appended>, T)>,
@@ -154,7 +155,8 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         let mut puts = Puts::new(collection);
         while !given.is_empty() {
             // The arguments have been checked for being canonical when they were gone over.
-            puts.add_canonical(given.text("key")?, given.value("value")?, &Vectors::default())?;
+            let (key, value) = (given.text("key")?, given.value("value")?);
+            puts.add_canonical(key, value, &vectors::vectors(&mut given)?)?;
         }
         let version = self.make(Write::new(info, puts.finish()), None).await?;
         Ok(self.written(version))
@@ -167,7 +169,10 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         while !given.is_empty() {
             let (collection, key) = (given.text("collection")?, given.text("key")?);
             let (expected, expires_at) = (given.expected()?, given.int_or_null("expires_at")?);
-            let value = if given.bool("present")? { Some(given.value("value")?) } else { None };
+            let value = match given.bool("present")? {
+                true => Some((given.value("value")?, vectors::vectors(&mut given)?)),
+                false => None,
+            };
             check_count(changes.len() + 1)?;
             // Most changes of a transaction are of one collection.
             let known = changes.last().map(|last| &last.collection).filter(|name| ***name == *collection).cloned();

@@ -33,6 +33,10 @@ export const Operation = {
   export: 30,
   exportRead: 31,
   cancel: 32,
+  search: 33,
+  vectors: 34,
+  configureVectors: 35,
+  vectorConfig: 36,
 } as const;
 
 export type Operation = (typeof Operation)[keyof typeof Operation];

@@ -29,7 +29,7 @@ impl Delete {
     pub(crate) fn run(self, context: &mut Context) -> Result {
         let db = context.write(self.safety)?;
         let expected = super::put::expected(&db, self.expect.as_deref())?;
-        let options = WriteOptions { expected, expires_at: None, info: self.words.info(&db)? };
+        let options = WriteOptions { expected, info: self.words.info(&db)?, ..WriteOptions::default() };
         let document = &self.document;
         let version = db.collection(&document.collection).delete_with(&document.key, options)?;
         db.close()?;

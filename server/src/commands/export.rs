@@ -21,8 +21,8 @@ use std::{
 
 /// Write documents as JSON Lines, or the whole database as an archive
 ///
-/// A line is {"collection", "key", "version", "timestamp", "value"}; bytes are {"$bytes": "..."}. `koru import jsonl`
-/// makes the same documents of it. An archive holds the whole history: `koru import archive` makes the same database of it,
+/// A line is {"collection", "key", "version", "timestamp", "value"}, and "vectors" where there are any; bytes are
+/// {"$bytes": "..."}. `koru import jsonl` makes the same documents of it. An archive holds the whole history: `koru import archive` makes the same database of it,
 /// as do browsers and Node.
 #[derive(Args, Debug)]
 pub(crate) struct Export {
@@ -94,10 +94,12 @@ fn each(
     let progress = context.progress(0, "{spinner} {human_pos} documents");
     let (mut documents, mut line) = (0, Vec::new());
     for name in collections {
-        for row in snapshot.collection(name).scan(KeyRange::default(), Order::Ascending)? {
+        let collection = snapshot.collection(name);
+        for row in collection.scan(KeyRange::default(), Order::Ascending)? {
             let row = row?;
             line.clear();
-            serde_json::to_writer(&mut line, &DocumentJson::new(name, &row.key, &row.document)?)
+            let vectors = collection.vectors(&row.key)?.unwrap_or_default();
+            serde_json::to_writer(&mut line, &DocumentJson::new(name, &row.key, &row.document)?.with_vectors(&vectors))
                 .map_err(|e| Failure::usage(format!("{name}/{}: the value cannot be written as JSON: {e}", row.key)))?;
             line.push(b'\n');
             write(context, &line)?;

@@ -10,6 +10,7 @@ mod log;
 mod put;
 mod restore;
 mod scan;
+mod search;
 mod stats;
 mod tag;
 mod verify;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Get(get::Get),
     Delete(delete::Delete),
     Scan(scan::Scan),
+    Search(search::Search),
     History(history::History),
     Diff(diff::Diff),
     Restore(restore::Restore),
@@ -57,6 +59,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result {
         Command::Get(get) => get.run(context),
         Command::Delete(delete) => delete.run(context),
         Command::Scan(scan) => scan.run(context),
+        Command::Search(search) => search.run(context),
         Command::History(history) => history.run(context),
         Command::Diff(diff) => diff.run(context),
         Command::Restore(restore) => restore.run(context),

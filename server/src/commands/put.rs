@@ -4,10 +4,10 @@ use crate::{
     args::{Address, Safety, Words},
     context::Context,
     exit::{Exit, Failure, Result},
-    moment,
+    moment, vector,
 };
 use clap::Args;
-use koru_delta::{Database, Expected, Value, WriteOptions, limits};
+use koru_delta::{Database, Expected, Value, Vectors, WriteOptions, limits};
 use serde_json::json;
 use std::{
     fs::File,
@@ -38,6 +38,9 @@ pub(crate) struct Put {
     /// Store the value as bytes, as it is
     #[arg(long, conflicts_with = "text")]
     bytes: bool,
+    /// The vector that `koru search` finds it by, '[0.1, 0.2]', or several by name, '{"title": [0.1, 0.2]}'
+    #[arg(long, value_name = "JSON", value_parser = vector::typed)]
+    vector: Option<Vectors>,
     /// The document no longer shows after this long: 10m, 2h30m, 7 days
     #[arg(long, value_name = "DURATION", value_parser = moment::from_now, conflicts_with = "expires_at")]
     expires_in: Option<i64>,
@@ -61,6 +64,7 @@ impl Put {
         let options = WriteOptions {
             expected: expected(&db, self.expect.as_deref())?,
             expires_at: self.expires_in.or(self.expires_at),
+            vectors: self.vector.unwrap_or_default(),
             info: self.words.info(&db)?,
         };
         let Address { collection, key } = &self.document;

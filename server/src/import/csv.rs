@@ -10,7 +10,7 @@ use crate::{
 };
 use clap::Args;
 use csv::{ReaderBuilder, StringRecord};
-use koru_delta::Value;
+use koru_delta::{Value, Vectors};
 
 /// Read a CSV file with a header
 ///
@@ -48,6 +48,7 @@ impl Csv {
                 key: record.get(key_at).unwrap_or_default().to_owned(),
                 value: Value::Map(header.iter().zip(record.iter().map(|cell| self.cell(cell))).collect()),
                 expires_at: None,
+                vectors: Vectors::new(),
             })
         });
         self.rows.write(context, rows, &progress)

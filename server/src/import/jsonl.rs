@@ -7,17 +7,20 @@ use super::{
 use crate::{
     context::Context,
     exit::{Failure, Result},
-    moment,
+    moment, vector,
 };
 use clap::Args;
-use koru_delta::{Map, Value, limits};
-use std::io::{BufRead, BufReader, Read};
+use koru_delta::{DEFAULT_VECTOR, Map, Value, Vectors, limits};
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+};
 
 /// Longest line that is read: a value is smaller when it is encoded, but for blanks between.
 const LINE_BYTES_MAX: u64 = 4 * limits::VALUE_BYTES_MAX as u64;
 
 /// What a line of an export has. Version and timestamp are of the database that it came from.
-const FIELDS: [&str; 6] = ["collection", "key", "value", "expires_at", "version", "timestamp"];
+const FIELDS: [&str; 7] = ["collection", "key", "value", "expires_at", "vectors", "version", "timestamp"];
 
 /// Read a file of JSON, one document a line
 ///
@@ -30,6 +33,28 @@ pub(super) struct Jsonl {
     /// The field that is the key; the whole line is the document
     #[arg(long, value_name = "FIELD")]
     pub(super) key: Option<String>,
+    #[command(flatten)]
+    pub(super) vectors: VectorArgs,
+}
+
+/// Where the vectors of documents are, other than in the field `vectors` of an export.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct VectorArgs {
+    /// The field that is the vector, an array of numbers; it does not stay in the document
+    #[arg(long, value_name = "FIELD", requires = "key")]
+    vector_field: Option<String>,
+    /// A .npy file with the vectors, row by row those of the lines
+    #[arg(long, value_name = "FILE", conflicts_with = "vector_field")]
+    vector_file: Option<PathBuf>,
+    /// The name of these vectors
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_VECTOR)]
+    vector_name: Option<String>,
+}
+
+impl VectorArgs {
+    fn name(&self) -> &str {
+        self.vector_name.as_deref().unwrap_or(DEFAULT_VECTOR)
+    }
 }
 
 impl Jsonl {
@@ -40,13 +65,32 @@ impl Jsonl {
         let (file, progress) = self.rows.open(context)?;
         let lines = Lines { file: BufReader::new(file), line: 0, buffer: Vec::new() };
         let collection = self.rows.collection.clone().or_else(|| stem(&self.rows.file));
-        let rows = lines.map(|line| {
+        let mut beside = self.vectors.vector_file.as_deref().map(vector::Rows::open).transpose()?;
+        let mut lines = lines.map(|line| {
             let (number, text) = line?;
             self.row(&text, collection.as_deref())
                 .map(|row| Row { line: number, bytes: text.len() as u64, ..row })
                 .map_err(|message| Failure::usage(format!("line {number}: {message}")))
         });
+        let rows = std::iter::from_fn(|| match (lines.next(), &mut beside) {
+            (Some(Ok(row)), Some(beside)) => Some(self.with_next(row, beside)),
+            (None, Some(beside)) if beside.left() > 0 => {
+                let (left, file) = (beside.left(), self.vectors.vector_file.clone().unwrap_or_default());
+                // It is said once.
+                beside.give_up();
+                Some(Err(Failure::usage(format!("no lines for {left} more rows of {}", file.display()))))
+            }
+            (row, _) => row,
+        });
         self.rows.write(context, rows, &progress)
+    }
+
+    /// A row with the next vector of the file beside.
+    fn with_next(&self, mut row: Row, beside: &mut vector::Rows) -> Result<Row> {
+        let numbers = beside.next()?;
+        let numbers = numbers.ok_or_else(|| Failure::usage(format!("line {}: no row of vectors is left", row.line)))?;
+        row.vectors.insert(self.vectors.name(), numbers);
+        Ok(row)
     }
 
     fn row(&self, text: &[u8], collection: Option<&str>) -> Result<Row, String> {
@@ -63,7 +107,18 @@ impl Jsonl {
                 None => return Err(format!("there is no field {name:?} to be the key")),
             };
             let collection = collection.ok_or_else(needed)?.to_owned();
-            return Ok(Row { line: 0, bytes: 0, collection, key, value: Value::Map(fields), expires_at: None });
+            let mut vectors = Vectors::new();
+            if let Some(name) = &self.vectors.vector_field {
+                match fields.remove(name) {
+                    None | Some(Value::Null) => {}
+                    Some(value) => {
+                        let numbers = vector::numbers(&value).map_err(|why| format!("the field {name:?}: {why}"))?;
+                        vectors.insert(self.vectors.name(), numbers);
+                    }
+                }
+            }
+            let value = Value::Map(fields);
+            return Ok(Row { line: 0, bytes: 0, collection, key, value, expires_at: None, vectors });
         }
         if let Some(other) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
             return Err(format!(
@@ -80,8 +135,12 @@ impl Jsonl {
             Some(time) => Some(moment::future_time(&time)?),
             None => None,
         };
+        let vectors = match fields.remove("vectors") {
+            None => Vectors::new(),
+            Some(vectors) => vector::named(&vectors).map_err(|why| format!("the field \"vectors\": {why}"))?,
+        };
         let value = fields.remove("value").ok_or("there is no field \"value\"")?;
-        Ok(Row { line: 0, bytes: 0, collection, key, value, expires_at })
+        Ok(Row { line: 0, bytes: 0, collection, key, value, expires_at, vectors })
     }
 }
 

@@ -70,7 +70,9 @@ fn detect(path: PathBuf, collection: Option<String>, key: Option<String>, safety
     let rows = rows::RowArgs { file: path, collection, dry_run: false, safety };
     let ending = rows.file.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
     match (&*ending, key) {
-        ("jsonl" | "ndjson", key) => Ok(Source::Jsonl(jsonl::Jsonl { rows, key })),
+        ("jsonl" | "ndjson", key) => {
+            Ok(Source::Jsonl(jsonl::Jsonl { rows, key, vectors: jsonl::VectorArgs::default() }))
+        }
         ("tar", None) if rows.collection.is_none() => Ok(Source::Archive(archive::Archive { file: rows.file })),
         ("tar", _) => Err(Failure::usage("an archive is a whole database: --collection and --key are for documents")),
         ("csv", Some(key)) => Ok(Source::Csv(csv::Csv { rows, key, types: false })),

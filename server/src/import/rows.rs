@@ -10,7 +10,7 @@ use crate::{
 };
 use clap::Args;
 use indicatif::ProgressBar;
-use koru_delta::{Database, Expected, Options, Transaction, Value};
+use koru_delta::{Database, Encoded, Expected, Options, Transaction, Value, Vectors};
 use serde_json::json;
 use std::{
     fs::File,
@@ -49,6 +49,7 @@ pub(super) struct Row {
     pub(super) key: String,
     pub(super) value: Value,
     pub(super) expires_at: Option<i64>,
+    pub(super) vectors: Vectors,
 }
 
 impl RowArgs {
@@ -145,9 +146,12 @@ impl Batch<'_> {
             Some(open) => open,
             None => self.open.insert(self.db.begin()?),
         };
-        transaction.put_with(&row.collection, &row.key, &row.value, Expected::Any, row.expires_at)?;
+        let place = || format!("{}/{}", row.collection, row.key);
+        let value = Encoded::new(&row.value).and_then(|value| value.with_vectors(&row.vectors));
+        let value = value.map_err(|e| e.context(&place()))?;
+        transaction.put_encoded(&row.collection, &row.key, value, Expected::Any, row.expires_at)?;
         self.rows += 1;
-        self.bytes += row.bytes;
+        self.bytes += row.bytes + row.vectors.iter().map(|(_, vector)| size_of_val(vector) as u64).sum::<u64>();
         Ok(())
     }
 

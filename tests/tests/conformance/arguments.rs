@@ -29,7 +29,7 @@ impl Arguments<'_> {
         self.step.contains_key(name).then(|| read(self, name)).transpose()
     }
 
-    fn bad<T>(&self, name: &str) -> Fallible<T> {
+    pub(crate) fn bad<T>(&self, name: &str) -> Fallible<T> {
         let given = self.step.get(name).map(compact).unwrap_or_default();
         Err(Failure::Script(format!("{name} is not what the operation takes: {given}")))
     }
@@ -53,6 +53,11 @@ impl Arguments<'_> {
             Some(Json::Bool(flag)) => Ok(*flag),
             Some(_) => self.bad(name),
         }
+    }
+
+    /// Any number.
+    pub(crate) fn float(&self, name: &str) -> Fallible<f64> {
+        number(&self.tree(name)?).map_or_else(|| self.bad(name), Ok)
     }
 
     fn integer<T: TryFrom<i128>>(&self, name: &str) -> Fallible<T> {
@@ -140,6 +145,15 @@ impl Arguments<'_> {
             "tag" => Moment::Tag(text),
             _ => return self.bad(name),
         })
+    }
+}
+
+/// The nearest float of a number, whether it is written as a float or as an integer.
+pub(crate) fn number(tree: &Tree) -> Option<f64> {
+    match tree {
+        Tree::Int(int) => Some(*int as f64),
+        Tree::Float(float) => Some(*float),
+        _ => None,
     }
 }
 

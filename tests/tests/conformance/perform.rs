@@ -6,8 +6,11 @@ use super::{
     script::Step,
     show,
     tree::Tree,
+    vectors,
 };
-use koru_delta::{Direction, ImportChange, Snapshot, Transaction, WatchOptions, WriteOptions, to_value};
+use koru_delta::{
+    CommitInfo, Direction, Encoded, ImportChange, Snapshot, Transaction, WatchOptions, WriteOptions, to_value,
+};
 
 /// Performs a step.
 pub(crate) fn perform(world: &mut World, step: &Step) -> Outcome {
@@ -47,14 +50,11 @@ pub(crate) fn perform(world: &mut World, step: &Step) -> Outcome {
         }
         "delete" => collection()?.delete_with(&args.text("key")?, write_options(&args)?)?.into(),
         "put_many" => {
-            let documents = args.list("documents", |document| match document {
-                Tree::List(pair) => match <[Tree; 2]>::try_from(pair) {
-                    Ok([Tree::Text(key), value]) => Some((key, value)),
-                    _ => None,
-                },
-                _ => None,
-            })?;
-            collection()?.put_many(documents)?.into()
+            let mut batch = collection()?.batch()?;
+            for (key, value, vectors) in vectors::documents(&args)? {
+                batch.put_with(&key, &value, &vectors)?;
+            }
+            batch.commit(CommitInfo::default())?.into()
         }
         "get" => {
             let (collection, key) = (collection()?, args.text("key")?);
@@ -72,6 +72,24 @@ pub(crate) fn perform(world: &mut World, step: &Step) -> Outcome {
             };
             show::all(rows.take(args.limit()?), show::row)?
         }
+        "vectors" => {
+            let (collection, key) = (collection()?, args.text("key")?);
+            let found = match at()? {
+                Some(snapshot) => snapshot.collection(collection.name()).vectors(&key)?,
+                None => collection.vectors(&key)?,
+            };
+            found.as_ref().map_or(Tree::Null, vectors::show)
+        }
+        "search" => {
+            let (collection, search) = (collection()?, vectors::search(&args)?);
+            let hits = match at()? {
+                Some(snapshot) => snapshot.collection(collection.name()).search(&search)?,
+                None => collection.search(&search)?,
+            };
+            vectors::show_hits(&hits)?
+        }
+        "configure_vectors" => collection()?.configure_vectors(&args.text("name")?, vectors::config(&args)?)?.into(),
+        "vector_config" => collection()?.vector_config(&args.text("name")?)?.map_or(Tree::Null, vectors::show_config),
         "collections" => {
             let names = match at()? {
                 Some(snapshot) => snapshot.collections()?,
@@ -184,7 +202,8 @@ pub(crate) fn perform_inside(world: &World, transaction: &mut Transaction, step:
     Ok(match op.as_str() {
         "put" => {
             let (key, value, options) = (args.text("key")?, args.tree("value")?, write_options(&args)?);
-            transaction.put_with(&collection, &key, &value, options.expected, options.expires_at)?;
+            let value = Encoded::new(&value)?.with_vectors(&options.vectors)?;
+            transaction.put_encoded(&collection, &key, value, options.expected, options.expires_at)?;
             Tree::Null
         }
         "delete" => {
@@ -241,7 +260,8 @@ fn snapshot_at(world: &World, args: &Arguments<'_>) -> Fallible<Option<Snapshot>
 
 fn write_options(args: &Arguments<'_>) -> Fallible<WriteOptions> {
     let expires_at = args.optional("expires_at", Arguments::int)?;
-    Ok(WriteOptions { expected: args.expected()?, expires_at, info: args.info()? })
+    let vectors = vectors::of_step(args)?;
+    Ok(WriteOptions { expected: args.expected()?, expires_at, vectors, info: args.info()? })
 }
 
 /// `[collection, key, value]`, or `[collection, key]` for a deletion.

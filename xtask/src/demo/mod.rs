@@ -1,11 +1,12 @@
 //! `cargo xtask demo`: a person's own git repository, imported into a fresh database and walked through with the real
-//! `koru` commands, each printed before what it answers.
+//! `koru` commands, each printed before what it answers; and beside it real text with embeddings, to be searched.
 //!
 //! Without a terminal it runs straight through. Whatever the repository holds, a step that it has nothing for is left
 //! out with a word, never failed.
 
 mod repository;
 mod stage;
+mod vectors;
 
 use crate::{Result, playground, process::root, release, serve};
 use repository::Repository;
@@ -46,6 +47,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let repository = Repository::open(&options.path)?;
     let stage = Stage::set(release::koru()?, options.pause)?;
     walk(&repository, &stage)?;
+    vectors::walk(&stage)?;
     stage.close()?;
     show(&stage)
 }

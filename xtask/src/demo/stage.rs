@@ -80,6 +80,11 @@ impl Stage {
         Ok(json_strings(&self.answer(&["history", document, "--limit", VERSIONS, "--json"])?, "commit"))
     }
 
+    /// The keys that a search finds, nearest first.
+    pub(crate) fn keys_of(&self, search: &[&str]) -> Result<Vec<String>> {
+        Ok(json_strings(&self.answer(&[search, &["--keys", "--json"]].concat())?, "key"))
+    }
+
     /// Says where the database is and what to try next.
     pub(crate) fn close(&self) -> Result<()> {
         let (koru, database) = (self.koru.display(), self.database.display());

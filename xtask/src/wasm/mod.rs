@@ -31,6 +31,10 @@ const PROFILE: &str = "wasm";
 /// module is 2 % smaller as gzip, and as fast or faster.
 const INLINE: u32 = 20;
 
+/// What the module may use beyond the target: vectors of 128 bits, which make searches several times quicker. Chrome 91,
+/// Firefox 89, Safari 16.4 and Node 16.4 have them.
+const TARGET_FEATURES: &str = "+simd128";
+
 /// Leaves the module, the code that loads it and its types in `npm/wasm/`, and returns the sizes.
 pub(crate) fn build() -> Result<String> {
     // Everything that may be missing is looked for before anything takes its time.
@@ -43,7 +47,7 @@ pub(crate) fn build() -> Result<String> {
     let mut command = toolchain.cargo();
     // As a module alone: what other crates could call would be kept.
     command.args(["rustc", "--lib", "--crate-type", "cdylib", "--package", PACKAGE, "--target", TARGET]);
-    command.args(["--profile", PROFILE, "--config", &remap(), "--message-format", "json-render-diagnostics"]);
+    command.args(["--profile", PROFILE, "--config", &flags(), "--message-format", "json-render-diagnostics"]);
     command.args(["--", &format!("-Cllvm-args=-inline-threshold={INLINE}")]);
     let messages = output(&mut command)?;
     let built = built_module(&messages).ok_or("cargo built koru-wasm but did not say where the module is")?;
@@ -69,11 +73,12 @@ pub(crate) fn build() -> Result<String> {
     Ok(sizes)
 }
 
-/// Panics name their files, which are not to tell where somebody's home is.
-fn remap() -> String {
+/// How all crates are compiled for the target. Panics name their files, which are not to tell where somebody's home is.
+fn flags() -> String {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cargo")));
     let sources = home.map(|home| format!("'--remap-path-prefix={}='", home.join("registry/src").display()));
-    format!("target.{TARGET}.rustflags=[{}]", sources.unwrap_or_default())
+    let features = format!("'-Ctarget-feature={TARGET_FEATURES}'");
+    format!("target.{TARGET}.rustflags=[{}]", [Some(features), sources].into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// Fails if what `build` left is larger than it may be.
@@ -89,7 +94,7 @@ pub(crate) fn test() -> Result<String> {
     let toolchain = toolchain()?;
     let cargo = |subcommand| {
         let mut command = toolchain.cargo();
-        command.args([subcommand, "--package", PACKAGE, "--target", TARGET]);
+        command.args([subcommand, "--package", PACKAGE, "--target", TARGET, "--config", &flags()]);
         command
     };
     // What is only compiled for the target escapes the lints of the host. The distribution has no clippy for it.

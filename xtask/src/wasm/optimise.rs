@@ -23,14 +23,15 @@ const PASSES: [&str; 6] = [
     "--strip-target-features",
 ];
 
-/// What the target has been compiled for, and every engine of the last years has.
-const FEATURES: [&str; 6] = [
+/// What the module has been compiled for, and every engine of the last years has.
+const FEATURES: [&str; 7] = [
     "--enable-bulk-memory",
     "--enable-multivalue",
     "--enable-mutable-globals",
     "--enable-nontrapping-float-to-int",
     "--enable-reference-types",
     "--enable-sign-ext",
+    "--enable-simd",
 ];
 
 /// The program.

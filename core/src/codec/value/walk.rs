@@ -27,7 +27,7 @@ pub(crate) enum Item<'a> {
     /// Its elements.
     Array(Values<'a>),
     Float,
-    Bytes,
+    Bytes(&'a [u8]),
     Map,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
             Token::Int(int) => Item::Int(int),
             Token::Float(_) => Item::Float,
             Token::Text(text) => Item::Text(text),
-            Token::Bytes(_) => Item::Bytes,
+            Token::Bytes(bytes) => Item::Bytes(bytes),
             Token::Array(count) => self.walk_array(count, depth)?,
             Token::Map(count) => self.walk_map(count, depth)?,
         })
@@ -125,11 +125,11 @@ mod tests {
                 let same = match (walked.item, value) {
                     (Item::Null, Value::Null)
                     | (Item::Float, Value::Float(_))
-                    | (Item::Bytes, Value::Bytes(_))
                     | (Item::Map, Value::Map(_)) => true,
                     (Item::Bool(a), Value::Bool(b)) => a == *b,
                     (Item::Int(a), Value::Int(b)) => a == *b,
                     (Item::Text(a), Value::String(b)) => a == b.as_str(),
+                    (Item::Bytes(a), Value::Bytes(b)) => a == b,
                     (Item::Array(mut a), Value::Array(b)) => {
                         b.iter().all(|b| decode(a.next().unwrap().unwrap().bytes).unwrap() == *b) && a.is_empty()
                     }

@@ -23,6 +23,12 @@ pub(crate) fn int(out: &mut Vec<u8>, int: i64) {
     out.extend_from_slice(&number.to_le_bytes()[..bytes as usize]);
 }
 
+/// A float of 32 bits, which is always the shortest form of it.
+pub(crate) fn float32(out: &mut Vec<u8>, float: f32) {
+    out.push(tag::FLOAT_32);
+    out.extend_from_slice(&float.to_le_bytes());
+}
+
 pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
     if text.len() > SHORT_STRING_MAX {
         return long(out, tag::LONG_STRING, text.as_bytes());
@@ -39,6 +45,21 @@ pub(super) fn long(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.push(tag);
     write_u64(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
+}
+
+/// The head of a map, whose `count` entries follow, ascending by key.
+pub(crate) fn map(out: &mut Vec<u8>, count: usize) {
+    if count <= SHORT_COUNT_MAX {
+        return out.push(tag::MAP + count as u8);
+    }
+    out.push(tag::LONG_MAP);
+    write_u64(out, count as u64);
+}
+
+/// The key of an entry of a map, whose value follows.
+pub(crate) fn key(out: &mut Vec<u8>, key: &str) {
+    write_u64(out, key.len() as u64);
+    out.extend_from_slice(key.as_bytes());
 }
 
 /// The head of an array, whose `count` elements follow.

@@ -1,4 +1,7 @@
-use super::rig::{Client, NULL, map, message, v};
+use super::{
+    rig::{Client, NULL, map, message, v},
+    vectors::floats,
+};
 use crate::{
     ErrorCode, Value,
     limits::{BATCH_BYTES_MAX, CALLS_MAX},
@@ -29,9 +32,31 @@ fn a_batch_that_cannot_be_read_ends_the_session_and_nothing_of_it_is_done() {
 fn arguments_that_cannot_be_read_fail_their_call_alone() {
     let mut client = Client::new();
     let version = "1@00000000000000000000000000000000";
+    client.ok(PUT, v!["c", "like", NULL, NULL, NULL, 1, floats(&[1.0])]);
+    // A search with one argument that is not as it should be.
+    let search = |name: &str, value: Value| {
+        let names = [
+            "collection",
+            "target",
+            "name",
+            "k",
+            "filter",
+            "threshold",
+            "ef",
+            "exact",
+            "values",
+            "vectors",
+            "range",
+            "at",
+        ];
+        let mut arguments = v!["c", "like", NULL, NULL, NULL, NULL, NULL, false, true, false, NULL, NULL];
+        arguments[names.iter().position(|each| *each == name).unwrap()] = value;
+        arguments
+    };
+    client.ok(SEARCH, search("k", 1.into()));
     let calls: Vec<(u8, Vec<Value>)> = alloc::vec![
         (0, v![]),
-        (33, v![]),
+        (37, v![]),
         (255, v![]),
         (GET, v![]),
         (GET, v!["c"]),
@@ -68,6 +93,34 @@ fn arguments_that_cannot_be_read_fail_their_call_alone() {
         (LINEAGE, v!["c", "k", version, "up", 1]),
         (FIND_COMMIT, v!["xyz"]),
         (FIND_COMMIT, v!["0@0"]),
+        (PUT, v!["c", "k", NULL, NULL, NULL, 1, NULL]),
+        (PUT, v!["c", "k", NULL, NULL, NULL, 1, &[0_u8; 3][..]]),
+        (PUT, v!["c", "k", NULL, NULL, NULL, 1, &[0_u8; 0][..]]),
+        (PUT, v!["c", "k", NULL, NULL, NULL, 1, floats(&[f32::NAN])]),
+        (PUT, v!["c", "k", NULL, NULL, NULL, 1, map([("a", 1.into())])]),
+        (PUT, v!["c", "k", NULL, NULL, NULL, 1, floats(&[1.0]), floats(&[1.0])]),
+        (PUT_MANY, v!["c", NULL, "k", 1, map([("a", v![1].into())])]),
+        (PUT_MANY, v!["c", NULL, "k", 1, floats(&[f32::INFINITY])]),
+        (COMMIT, v![NULL, v![], v![], "c", "k", NULL, NULL, false, floats(&[1.0])]),
+        (SEARCH, v!["c", floats(&[1.0])]),
+        (SEARCH, search("target", v![1].into())),
+        (SEARCH, search("target", Value::Bytes([1, 2, 3].into()))),
+        (SEARCH, search("target", floats(&[]))),
+        (SEARCH, search("name", 1.into())),
+        (SEARCH, search("k", (-1).into())),
+        (SEARCH, search("k", 1.5.into())),
+        (SEARCH, search("filter", 1.into())),
+        (SEARCH, search("threshold", 1.5.into())),
+        (SEARCH, search("threshold", floats(&[]))),
+        (SEARCH, search("ef", "1".into())),
+        (SEARCH, search("exact", 1.into())),
+        (SEARCH, search("vectors", NULL)),
+        (SEARCH, search("range", map([("descending", true.into())]))),
+        (VECTORS, v!["c", "", NULL]),
+        (CONFIGURE_VECTORS, v!["c", "a", NULL, NULL, NULL, NULL, NULL]),
+        (CONFIGURE_VECTORS, v!["c", "a", NULL, "3", NULL, NULL, NULL]),
+        (CONFIGURE_VECTORS, v!["c", "a", NULL, 3, "manhattan", NULL, NULL]),
+        (CONFIGURE_VECTORS, v!["c", "a", NULL, 3, NULL, 1, NULL]),
         (CANCEL, v![-1]),
         (CANCEL, v![1_i64 << 40]),
         (INFO, v![1]),
@@ -88,7 +141,7 @@ fn arguments_that_cannot_be_read_fail_their_call_alone() {
     message[0] += 2;
     assert!(client.session.submit(&message).unwrap().is_empty());
     assert_eq!(client.session.take_replies()[8], 1);
-    assert_eq!(client.ok(INFO, v![])[0].pointer("/commits"), Some(&0.into()));
+    assert_eq!(client.ok(INFO, v![])[0].pointer("/commits"), Some(&1.into()));
 }
 
 #[test]
@@ -139,9 +192,12 @@ fn argument() -> impl Strategy<Value = Value> {
         Just("after"),
         Just("causes"),
         Just("commit"),
+        Just("default"),
+        Just("$gt"),
     ];
     let leaf = prop_oneof![
         4 => Just(NULL), 6 => word.clone(), 4 => number, 2 => any::<bool>().prop_map(Value::from), 1 => values(),
+        2 => vec(-2.0_f32..2.0, 1..4).prop_map(|vector| floats(&vector)),
         1 => (0..3_i64).prop_map(|call| v![&[7_u8; 16][..], call].into()),
     ];
     leaf.prop_recursive(3, 12, 4, move |inner| {
@@ -168,12 +224,13 @@ proptest! {
     /// Whatever calls come, over a medium that waits: each is answered or waits for events, and the database is sound.
     #[test]
     fn any_calls_leave_a_sound_database(
-        calls in vec((1..34_u8, vec(argument(), 0..8)), 1..40),
+        calls in vec((1..38_u8, vec(argument(), 0..8)), 1..40),
         polls in 0..200_usize,
         waits: bool,
     ) {
         let mut client = Client::new();
         client.ok(PUT, v!["c", "k1", NULL, NULL, NULL, 1]);
+        client.ok(PUT, v!["c", "k2", NULL, NULL, NULL, 1, floats(&[1.0, 2.0])]);
         client.ok(TAG, v!["t", NULL, NULL]);
         client.ok(SNAPSHOT, v![NULL]);
         client.ok(WATCH, v![NULL, NULL, NULL]);
@@ -185,7 +242,7 @@ proptest! {
         }
         client.run();
         let numbers = calls.len() as u32;
-        let answered = (6..6 + numbers).filter(|call| client.reply(*call).is_some()).count();
+        let answered = (7..7 + numbers).filter(|call| client.reply(*call).is_some()).count();
         let waiting = calls.iter().filter(|(operation, _)| *operation == NEXT).count();
         prop_assert!(answered + waiting >= calls.len(), "{answered} of {} calls were answered", calls.len());
         let report = client.ok(VERIFY, v![]);

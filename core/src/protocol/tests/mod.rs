@@ -3,5 +3,6 @@
 mod input;
 mod reading;
 mod rig;
+mod vectors;
 mod waiting;
 mod writing;
