@@ -22,7 +22,9 @@ from sets import F32, I32, K, Prepared, recall
 from stores import STORES, Filter, Ids, Store, Unsupported
 
 SECONDS_MAX = 4.0
-"""When a pass over the queries ends: who is slow is asked fewer. Half of it with filters, of which there are many."""
+"""When a pass over the queries ends: who is slow is asked fewer."""
+SECONDS_SOUGHT = 1.0
+"""The same while the ef is looked for."""
 SECONDS_MIN = 1.0
 """How long is measured, in passes."""
 EF_MAX = 2048
@@ -91,16 +93,19 @@ def search(store: Store, prepared: Prepared, path: Path, out: Out) -> None:
     ask = passes(store, prepared.queries, store.search)
     for wanted in RECALLS[store.kind]:
         name = store.kind if store.kind == "flat" else f"{store.kind}-{wanted}"
-        ef, reached = efs.least(name, ask, prepared.truth, wanted)
-        out.row(name, rate(ask, ef), "/s", recall=reached, at=None if store.kind == "flat" else ef)
+        ef = efs.least(name, ask, prepared.truth, wanted)
+        figure, found = rate(ask, ef)
+        at = None if store.kind == "flat" else ef
+        out.row(name, figure, "/s", recall=recall(found, prepared.truth), at=at)
     for given in prepared.filters:
         queries, truth = prepared.queries[prepared.load(given["queries"])], prepared.load(given["truth"])
-        ask = passes(store, queries, partial(store.filtered, Filter(given, prepared.fields)), SECONDS_MAX / 2)
+        ask = passes(store, queries, partial(store.filtered, Filter(given, prepared.fields)))
         try:
             name, wanted = f"filter {given['name']}", 0.0 if store.kind == "flat" else RECALL_FILTERED
-            ef, reached = efs.least(name, ask, truth, wanted)
-            fewest = min(len(ids) for ids in ask(ef)[0])
-            out.row(name, rate(ask, ef), "/s", recall=reached, at=ef, fewest=fewest, rows=given["rows"])
+            ef = efs.least(name, ask, truth, wanted)
+            figure, found = rate(ask, ef)
+            more = {"fewest": min(map(len, found)), "rows": given["rows"]}
+            out.row(name, figure, "/s", recall=recall(found, truth), at=ef, **more)
         except Unsupported:
             break
         except Exception as error:  # noqa: BLE001 - whatever a peer raises for what it does not do is told, and the rest goes on
@@ -113,9 +118,9 @@ class Efs:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.known: dict[str, tuple[int, float]] = json.loads(file.read_text()) if file.exists() else {}
+        self.known: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
 
-    def least(self, row: str, ask: Ask, truth: I32, wanted: float) -> tuple[int, float]:
+    def least(self, row: str, ask: Ask, truth: I32, wanted: float) -> int:
         if row not in self.known:
             self.known[row] = least_ef(ask, truth, wanted)
         return self.known[row]
@@ -124,14 +129,14 @@ class Efs:
         self.file.write_text(json.dumps(self.known))
 
 
-Ask = Callable[[int], tuple[Ids, float]]
-"""One pass over the queries: what was found, and the seconds that it took."""
+Ask = Callable[[int, float], tuple[Ids, float]]
+"""One pass over the queries, with an ef and for so many seconds: what was found, and the seconds that it took."""
 
 
-def passes(store: Store, queries: F32, call: Callable[[F32, int], Ids], most: float = SECONDS_MAX) -> Ask:
-    step = 250 if store.batch else 1
+def passes(store: Store, queries: F32, call: Callable[[F32, int], Ids]) -> Ask:
+    step = 100 if store.batch else 1
 
-    def one_pass(ef: int) -> tuple[Ids, float]:
+    def one_pass(ef: int, most: float) -> tuple[Ids, float]:
         found: Ids = []
         start = time.perf_counter()
         for at in range(0, len(queries), step):
@@ -143,38 +148,37 @@ def passes(store: Store, queries: F32, call: Callable[[F32, int], Ids], most: fl
     return one_pass
 
 
-def least_ef(ask: Ask, truth: I32, wanted: float) -> tuple[int, float]:
-    """The least ef that gives the recall that is wanted, and the recall. If none does, the one that gives the most."""
+def least_ef(ask: Ask, truth: I32, wanted: float) -> int:
+    """The least ef that gives the recall that is wanted. If none does, the one that gives the most."""
     below, ef, tried = K - 1, K, []
-    while True:
-        found, seconds = ask(ef)
-        reached = recall(found, truth)
-        tried.append((reached, -ef))
-        if reached >= wanted:
-            break
-        if ef >= EF_MAX or seconds > SECONDS_MAX / 2:
-            reached, ef = max(tried)
-            return -ef, reached
+
+    def reached(ef: int) -> float:
+        return recall(ask(ef, SECONDS_SOUGHT)[0], truth)
+
+    while (here := reached(ef)) < wanted:
+        tried.append((here, -ef))
+        if ef >= EF_MAX:
+            return -max(tried)[1]
         below, ef = ef, ef * 2
     while ef - below > max(1, ef // 20):
         middle = (below + ef) // 2
-        here = recall(ask(middle)[0], truth)
-        if here >= wanted:
-            ef, reached = middle, here
+        if reached(middle) >= wanted:
+            ef = middle
         else:
             below = middle
-    return ef, reached
+    return ef
 
 
-def rate(ask: Ask, ef: int) -> float:
-    """Queries per second: the median of the passes."""
+def rate(ask: Ask, ef: int) -> tuple[float, Ids]:
+    """Queries per second, the median of the passes, and what they found."""
     rates: list[float] = []
     spent = 0.0
-    while spent < SECONDS_MIN or len(rates) < 3 and spent < SECONDS_MAX / 2:
-        found, seconds = ask(ef)
+    while True:
+        found, seconds = ask(ef, SECONDS_MAX)
         rates.append(len(found) / seconds)
         spent += seconds
-    return statistics.median(rates)
+        if spent >= SECONDS_MIN and (len(rates) >= 3 or spent >= SECONDS_MAX / 2):
+            return statistics.median(rates), found
 
 
 def cpu_seconds() -> float:

@@ -214,13 +214,18 @@ class FaissSq8(Faiss):
 
 
 class FaissPq4(FaissSq8):
-    """Codes of 4 bits for every two dimensions, scanned by table lookups: FastScan."""
+    """Codes of 4 bits for every two dimensions, scanned by table lookups (FastScan), which takes no filter."""
 
     name = "faiss-pq4"
 
     def make(self, faiss: Any, dimension: int) -> Any:
         self.codes = f"PQ{dimension // 2}x4fs"
         return super().make(faiss, dimension)
+
+    def parameters(self, faiss: Any, ef: int, selector: Any) -> Any:
+        if selector is not None:
+            raise Unsupported
+        return faiss.IndexRefineSearchParameters(k_factor=ef / K)
 
 
 class SqliteVec(Store):

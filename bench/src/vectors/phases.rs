@@ -42,6 +42,7 @@ pub(crate) fn floor(set: &Set, out: &Out) -> Result<()> {
 
 pub(crate) fn build(set: &Set, folder: &Path, out: &Out) -> Result<()> {
     let count = set.documents()?.len();
+    std::fs::create_dir_all(folder)?;
     for kind in Kind::ALL {
         if kind == Kind::History && count > HISTORY_ROWS_MAX {
             continue;
