@@ -34,6 +34,9 @@ export interface VectorConfig {
   codes: "auto" | "f32" | "f16" | "i8" | "i4" | "binary";
 }
 
+/** A vector for each of some documents, in their order: one array with all rows one behind the other, or an array of vectors. */
+export type VectorRows = Float32Array | readonly Vector[];
+
 const DEFAULT = "default";
 
 const invalid = (message: string) => new KoruError("INVALID_ARGUMENT", message);
@@ -78,16 +81,26 @@ export function readVectors(reader: Reader): Vectors {
   return Object.fromEntries(Object.entries(wire).map(([name, bytes]) => [name, new Float32Array(bytes.buffer)]));
 }
 
-/** The rows of a matrix, or of a list of vectors: one for each of `count` documents. */
-export function rowsOf(vectors: unknown, count: number): (row: number) => Float32Array {
-  if (vectors instanceof Float32Array) {
-    const dimension = count === 0 ? 0 : vectors.length / count;
-    if (!Number.isInteger(dimension) || (count === 0 && vectors.length > 0)) {
-      throw invalid(`a matrix of ${vectors.length} numbers cannot be shared out among ${count} documents`);
-    }
-    return (row) => vectors.subarray(row * dimension, (row + 1) * dimension);
+/** Those of `putMany`: for each of `count` documents its entries, from rows under the name `default` or under several names. */
+export function rowsOf(vectors: unknown, count: number): (row: number) => [name: string, vector: Float32Array][] {
+  const unnamed = vectors instanceof Float32Array || Array.isArray(vectors);
+  if (!unnamed && (vectors === null || typeof vectors !== "object" || ArrayBuffer.isView(vectors))) {
+    throw invalid("vectors must be a Float32Array of all rows, an array of vectors, or an object from names to such");
   }
-  if (!Array.isArray(vectors)) throw invalid("vectors must be a Float32Array of all rows, or an array with a vector for each document");
-  if (vectors.length !== count) throw invalid(`there are ${vectors.length} vectors for ${count} documents`);
-  return (row) => floatsOf((vectors as unknown[])[row], DEFAULT);
+  const named = Object.entries(unnamed ? { [DEFAULT]: vectors } : vectors).map(([name, rows]) => [name, rowsOfName(rows, name, count)] as const);
+  return (row) => named.map(([name, rows]) => [name, rows(row)]);
+}
+
+function rowsOfName(rows: unknown, name: string, count: number): (row: number) => Float32Array {
+  if (rows instanceof Float32Array) {
+    const dimension = count === 0 ? rows.length : rows.length / count;
+    if (!Number.isInteger(dimension) || (count === 0 && dimension > 0)) {
+      throw invalid(`${rows.length} numbers of ${JSON.stringify(name)} cannot be shared out among ${count} documents`);
+    }
+    return (row) => rows.subarray(row * dimension, (row + 1) * dimension);
+  }
+  if (!Array.isArray(rows) || rows.length !== count) {
+    throw invalid(`vectors ${JSON.stringify(name)} must be a Float32Array of all rows, or an array with one for each of the ${count} documents`);
+  }
+  return (row) => floatsOf((rows as unknown[])[row], name);
 }
