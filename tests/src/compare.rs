@@ -2,7 +2,10 @@
 
 use crate::model::{Model, Seen, View, in_range};
 use crate::random::Random;
-use koru_delta::{Database, Document, KeyRange, Moment, Order, Snapshot, Timestamp, Value, VersionId, WatchOptions};
+use koru_delta::{
+    Database, Document, ErrorCode, KeyRange, Moment, Order, Search, Snapshot, SnapshotCollection, Timestamp, Value,
+    VersionId, WatchOptions,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Display};
 use std::ops::Bound;
@@ -182,6 +185,8 @@ fn compare_history(db: &Database, versions: &[Seen<'_>], collection: &str, key: 
         let document = asked(what, documents.document(key, &version))?;
         let told = document.as_ref().map(of_document).transpose()?;
         same(what, told, seen.change.value.as_ref().map(|_| of_seen(seen)))?;
+        let vectors = asked(what, documents.vectors_of(&version))?;
+        same(what, vectors.get("default"), seen.change.vector.as_deref())?;
     }
     same(format_args!("{what}, its end"), history.next().is_some(), false)
 }
@@ -238,6 +243,7 @@ pub fn compare_view(
             }
             same(format_args!("{what}, its end"), scan.next().map(|r| r.map(|row| row.key).map_err(|_| ())), None)?;
         }
+        compare_search(&what, &collection, &expected, random)?;
         let Some(&(key, _)) = expected.get(random.index(expected.len())) else { continue };
         let range = some_range(key, random);
         let what = format_args!("the scan of {range:?} in {name} {what}");
@@ -263,6 +269,50 @@ pub fn compare_view(
     let told: Vec<_> = versions.iter().map(|v| v.id).collect();
     let wanted: Vec<_> = history.iter().map(|seen| seen.commit.version).collect();
     same(format_args!("the history of {collection}/{key:?} {what}"), told, wanted)
+}
+
+/// A search of a collection, by the index and by comparing every row: both are what the model's vectors say.
+fn compare_search(
+    what: impl Display,
+    collection: &SnapshotCollection,
+    live: &[(&str, Seen<'_>)],
+    random: &mut Random,
+) -> Difference {
+    let query: Vec<f32> = (0..3).map(|_| random.below(5) as f32 - 2.0).collect();
+    let k = 1 + random.index(12);
+    let cosine = |vector: &[f32]| {
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
+        let lengths = dot(&query, &query).sqrt() * dot(vector, vector).sqrt();
+        if lengths > 0.0 { dot(&query, vector) / lengths } else { 0.0 }
+    };
+    let with_vector = |(key, seen): &(&str, Seen<'_>)| Some(((*key).to_owned(), cosine(seen.change.vector.as_ref()?)));
+    let all: BTreeMap<String, f64> = live.iter().filter_map(with_vector).collect();
+    let mut best: Vec<f64> = all.values().copied().collect();
+    best.sort_by(|a, b| b.total_cmp(a));
+    best.truncate(k);
+    for exact in [false, true] {
+        let hits = match collection.search(&Search::vector(&query).k(k).exact(exact)) {
+            Ok(hits) => hits,
+            // No vector was ever put.
+            Err(e) if e.is(ErrorCode::NotFound) && all.is_empty() => continue,
+            Err(e) => return asked(format_args!("a search {what}"), Err(e)),
+        };
+        let what = format_args!("a search for {query:?} {what}, {:?}", hits.explain());
+        same(what, hits.len(), best.len())?;
+        for (hit, score) in hits.iter().zip(&best) {
+            // Which of equal ones comes last depends on the last bit of their scores, which is not the model's affair.
+            let near = |score: f64| (f64::from(hit.score) - score).abs() < 1e-5;
+            let own = all.get(&hit.key).copied();
+            same(what, (near(*score), own.is_some_and(near)), (true, true))?;
+            let seen = live.iter().find(|(key, _)| *key == hit.key).map(|(_, seen)| of_seen(seen));
+            same(what, hit.document.as_ref().map(of_document).transpose()?, seen)?;
+        }
+        let ordered = |pair: &[koru_delta::Hit]| {
+            pair[0].score > pair[1].score || (pair[0].score == pair[1].score && pair[0].key < pair[1].key)
+        };
+        same(what, hits.windows(2).all(ordered), true)?;
+    }
+    Ok(())
 }
 
 fn some_range(key: &str, random: &mut Random) -> KeyRange {

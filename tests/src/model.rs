@@ -3,7 +3,7 @@
 //! Every question goes over all commits again. Nothing is indexed, cached or kept up to date, so there is little to be
 //! wrong about.
 
-use koru_delta::{ActorId, KeyRange, Timestamp, Value, VersionId};
+use koru_delta::{ActorId, KeyRange, Map, Timestamp, Value, VersionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeBounds;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub struct Draft {
     pub key: String,
     /// Its new value; `None` deletes.
     pub value: Option<Value>,
+    /// Its vector, under the name that is not said.
+    pub vector: Option<Vec<f32>>,
     /// When it stops to show.
     pub expires_at: Option<i64>,
 }
@@ -31,6 +33,7 @@ pub struct Change {
     pub collection: String,
     pub key: String,
     pub value: Option<Value>,
+    pub vector: Option<Vec<f32>>,
     pub expires_at: Option<i64>,
     pub parents: Vec<VersionId>,
 }
@@ -213,9 +216,28 @@ impl Model {
     pub fn own(&self, actor: ActorId, now_ms: i64, drafts: &[Draft]) -> Option<Commit> {
         let live = self.live(&View::now(now_ms));
         let present = |d: &&Draft| d.value.is_some() || live.contains_key(&(&*d.collection, &*d.key));
-        let changes: Vec<_> = drafts.iter().filter(present).map(|d| self.change(d, None)).collect();
+        let mut changes: Vec<_> = drafts.iter().filter(present).map(|d| self.change(d, None)).collect();
         if changes.is_empty() {
             return None;
+        }
+        // The first vector of a collection brings how it is searched.
+        for draft in drafts.iter().filter(|d| d.vector.is_some()) {
+            let key = format!("{}/default", draft.collection);
+            let known = live.contains_key(&("$vectors", &*key))
+                || changes.iter().any(|c| (&*c.collection, &c.key) == ("$vectors", &key));
+            if !known {
+                let word = |word: &str| Value::String(word.into());
+                let dimension = draft.vector.as_ref().map_or(0, Vec::len) as i64;
+                let config = Map::from([
+                    ("codes", word("auto")),
+                    ("dimension", Value::Int(dimension)),
+                    ("index", word("auto")),
+                    ("metric", word("cosine")),
+                ]);
+                let value = Some(Value::Map(config));
+                let config = Draft { collection: "$vectors".into(), key, value, vector: None, expires_at: None };
+                changes.push(self.change(&config, None));
+            }
         }
         let wall = Timestamp::from_millis(now_ms);
         let timestamp = self.newest().map_or(wall, |last| wall.max(Timestamp::from_bits(last.to_bits() + 1)));
@@ -239,7 +261,7 @@ impl Model {
     }
 
     fn change(&self, draft: &Draft, import: Option<ActorId>) -> Change {
-        let Draft { collection, key, value, expires_at } = draft.clone();
+        let Draft { collection, key, value, vector, expires_at } = draft.clone();
         let parents = match import {
             None => self.heads(&collection, &key),
             Some(actor) => {
@@ -248,7 +270,7 @@ impl Model {
                 own.map(|seen| seen.commit.version).into_iter().collect()
             }
         };
-        Change { collection, key, value, expires_at, parents }
+        Change { collection, key, value, vector, expires_at, parents }
     }
 
     /// Whether the newest version that an actor wrote of a draft's document is not a deletion.
@@ -265,6 +287,7 @@ impl Model {
             collection: collection.into(),
             key: key.into(),
             value: then.and_then(|seen| seen.change.value.clone()),
+            vector: then.and_then(|seen| seen.change.vector.clone()),
             expires_at: then.and_then(|seen| seen.change.expires_at).filter(|&at| at > now_ms),
         };
         wanted.map(draft).collect()
@@ -276,7 +299,7 @@ impl Model {
         let (before, after) = (self.live(before), self.live(after));
         let names: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
         let both = names.into_iter().map(|name| (name, (before.get(&name).copied(), after.get(&name).copied())));
-        let value = |seen: &Option<Seen<'_>>| seen.and_then(|seen| seen.change.value.clone());
+        let value = |seen: &Option<Seen<'_>>| seen.map(|seen| (seen.change.value.clone(), seen.change.vector.clone()));
         both.filter(|((collection, _), (a, b))| !collection.starts_with('$') && value(a) != value(b)).collect()
     }
 }

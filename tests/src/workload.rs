@@ -5,11 +5,13 @@ use crate::model::{Draft, View};
 use crate::random::Random;
 use crate::simulate::{Simulation, Violation};
 use koru_delta::{
-    CommitInfo, Error, ErrorCode, Expected, Host, ImportChange, Map, Moment, Value, VersionId, WriteOptions,
+    CommitInfo, Encoded, Error, ErrorCode, Expected, Host, ImportChange, Map, Moment, Value, Vectors, VersionId,
+    WriteOptions,
 };
 
 const COLLECTIONS: [&str; 3] = ["a", "notes", "notes2"];
 const KEYS: [&str; 9] = ["k", "k0", "k1", "k2", "k\u{0}", "k\u{0}\u{0}1", "ключ", "z", "\u{10ffff}"];
+const DIMENSION: usize = 3;
 const TAGS: [&str; 4] = ["start", "t1", "t2", "t3"];
 const IMPORTS: [&str; 2] = ["repo", "other"];
 
@@ -71,16 +73,24 @@ impl Simulation {
         self.random.chance(1, 8).then(|| now - 20 + self.random.below(200) as i64)
     }
 
+    /// Of few different numbers, so that equal scores are common.
+    fn vector(&mut self) -> Option<Vec<f32>> {
+        let mut number = || self.random.below(5) as f32 - 2.0;
+        let vector = (0..DIMENSION).map(|_| number()).collect();
+        self.random.chance(1, 2).then_some(vector)
+    }
+
     fn draft(&mut self, deletions: u64) -> Draft {
         let (collection, key) = self.name();
         let value = (!self.random.chance(deletions, 10)).then(|| self.value());
         let expires_at = if value.is_some() { self.expiry() } else { None };
-        Draft { collection, key, value, expires_at }
+        let vector = value.is_some().then(|| self.vector()).flatten();
+        Draft { collection, key, value, vector, expires_at }
     }
 
     fn put(&mut self) -> Done {
         let draft = self.draft(0);
-        let options = WriteOptions { expires_at: draft.expires_at, ..WriteOptions::default() };
+        let options = WriteOptions { expires_at: draft.expires_at, ..beside(&draft) };
         let written = self.db().collection(&draft.collection).put_with(&draft.key, &draft.value, options);
         self.settle("a put", std::slice::from_ref(&draft), written.map(Some))?;
         self.check(&draft)
@@ -101,7 +111,7 @@ impl Simulation {
     fn delete(&mut self) -> Done {
         let (collection, key) = self.name();
         let deleted = self.db().collection(&collection).delete(&key);
-        let draft = Draft { collection, key, value: None, expires_at: None };
+        let draft = Draft { collection, key, value: None, vector: None, expires_at: None };
         self.settle("a deletion", std::slice::from_ref(&draft), deleted)?;
         self.check(&draft)
     }
@@ -129,7 +139,7 @@ impl Simulation {
     fn put_expected(&mut self) -> Done {
         let draft = self.draft(2);
         let (expected, met) = self.expectation(&draft);
-        let options = WriteOptions { expected, expires_at: draft.expires_at, ..WriteOptions::default() };
+        let options = WriteOptions { expected, expires_at: draft.expires_at, ..beside(&draft) };
         let documents = self.db().collection(&draft.collection);
         let written = match &draft.value {
             Some(value) => documents.put_with(&draft.key, value, options).map(Some),
@@ -163,12 +173,17 @@ impl Simulation {
         let mut given = Vec::new();
         for _ in 0..1 + self.random.index(8) {
             let (_, key) = self.name();
-            let value = self.value();
+            let (value, vector) = (self.value(), self.vector());
             drafts.retain(|d| d.key != key);
-            given.push((key.clone(), value.clone()));
-            drafts.push(Draft { collection: collection.clone(), key, value: Some(value), expires_at: None });
+            given.push((key.clone(), value.clone(), vector.clone()));
+            drafts.push(Draft { collection: collection.clone(), key, value: Some(value), vector, expires_at: None });
         }
-        let written = self.db().collection(&collection).put_many(given);
+        let written = self.db().collection(&collection).batch().and_then(|mut batch| {
+            for (key, value, vector) in given {
+                batch.put_with(&key, &value, &vector.map(Vectors::from).unwrap_or_default())?;
+            }
+            batch.commit(CommitInfo::default())
+        });
         self.settle("a put of many", &drafts, written)
     }
 
@@ -188,9 +203,11 @@ impl Simulation {
                 _ => (Expected::Any, true),
             };
             met &= as_expected;
-            let Draft { collection, key, value, expires_at } = &draft;
+            let Draft { collection, key, value, expires_at, .. } = &draft;
             let set = match value {
-                Some(value) => tx.put_with(collection, key, value, expected, *expires_at),
+                Some(value) => Encoded::new(value)
+                    .and_then(|encoded| encoded.with_vectors(&beside(&draft).vectors))
+                    .and_then(|encoded| tx.put_encoded(collection, key, encoded, expected, *expires_at)),
                 None => tx.delete_with(collection, key, expected),
             };
             asked("a change of a transaction", set)?;
@@ -243,7 +260,8 @@ impl Simulation {
                 let commits: Map = commits.collect();
                 let record = Map::from([("time", Value::Int(newest.to_bits())), ("commits", Value::Map(commits))]);
                 let value = Some(Value::Map(record));
-                let draft = Draft { collection: "$tags".into(), key: name.into(), value, expires_at: None };
+                let draft =
+                    Draft { collection: "$tags".into(), key: name.into(), value, vector: None, expires_at: None };
                 self.figures.tags += u64::from(result.is_ok());
                 self.settle_version("a tag", &[draft], result.map(|_| ()))
             }
@@ -258,7 +276,7 @@ impl Simulation {
             Err(e) if !exists && e.is(ErrorCode::NotFound) => Ok(()),
             Err(e) if !exists => self.failed("an untag", e, None),
             result => {
-                let draft = Draft { collection: "$tags".into(), key: name.into(), value: None, expires_at: None };
+                let draft = Draft { collection: "$tags".into(), key: name.into(), value: None, vector: None, expires_at: None };
                 self.settle_version("an untag", &[draft], result)
             }
         }
@@ -296,7 +314,8 @@ impl Simulation {
             let mut kept: Vec<Draft> = Vec::new();
             for draft in drafts {
                 kept.retain(|d| (&d.collection, &d.key) != (&draft.collection, &draft.key));
-                kept.push(Draft { expires_at: None, ..draft });
+                // An import brings no vectors.
+                kept.push(Draft { vector: None, expires_at: None, ..draft });
             }
             let changes = kept.iter().map(|d| ImportChange {
                 collection: d.collection.clone(),
@@ -316,7 +335,8 @@ impl Simulation {
             let progress = Map::from([("actor", Value::from(actor.to_string())), ("state", state.clone())]);
             let progress = Some(Value::Map(progress));
             let changes = changes.collect();
-            kept.push(Draft { collection: "$imports".into(), key: name.into(), value: progress, expires_at: None });
+            let (collection, key) = ("$imports".into(), name.into());
+            kept.push(Draft { collection, key, value: progress, vector: None, expires_at: None });
             let result = import.commit(time, CommitInfo::default(), changes, state);
             let commit = self.model.import(actor, time, &kept);
             self.figures.imported += u64::from(result.is_ok());
@@ -348,7 +368,7 @@ impl Simulation {
 
     fn look(&mut self) -> Done {
         let (collection, key) = self.name();
-        self.check(&Draft { collection, key, value: None, expires_at: None })
+        self.check(&Draft { collection, key, value: None, vector: None, expires_at: None })
     }
 
     /// What the database made of some changes of its own.
@@ -367,6 +387,12 @@ impl Simulation {
     pub(crate) fn now(&self) -> View {
         View::now(self.host.now_ms())
     }
+}
+
+/// How a draft is written: with its vector.
+fn beside(draft: &Draft) -> WriteOptions {
+    let vectors = draft.vector.clone().map(Vectors::from).unwrap_or_default();
+    WriteOptions { vectors, ..WriteOptions::default() }
 }
 
 fn noise(random: &mut Random, bytes: usize) -> Vec<u8> {

@@ -181,8 +181,7 @@ fn a_snapshot_is_read_back_and_one_that_is_lost_or_damaged_is_made_anew_with_the
         db.collection("notes").configure_vectors("default", config).unwrap();
         fill(&db, &mut points, 0, 5000);
         while db.maintain(1).unwrap() {}
-        fill(&db, &mut points, 4900, 300);
-        db.collection("notes").delete("000007").unwrap();
+        fill(&db, &mut points, 5000, 300);
         let hits = db.collection("notes").search(&search).unwrap();
         assert_eq!(hits.explain().plan, Plan::Graph, "{:?}", hits.explain());
         db.close().unwrap();

@@ -257,10 +257,8 @@ fn choose(
 fn why_no_graph(structure: &Structure) -> String {
     match structure.layout().graph {
         false => String::new(),
-        true if structure.unlinked() > 0 => {
-            format!(": the graph has {} of {} rows so far", structure.linked(), structure.len())
-        }
-        true => ": too few rows are taken for the graph".into(),
+        true if structure.follows_graph() => ": too few rows are taken for the graph to be quicker".into(),
+        true => format!(": the graph has {} of {} rows so far", structure.linked(), structure.len()),
     }
 }
 

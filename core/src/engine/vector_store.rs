@@ -42,8 +42,12 @@ const LINK_ROWS: usize = 256;
 /// Bytes of log up to which a search catches up by itself, whoever else could.
 const CATCH_UP_BYTES: u64 = 32 << 20;
 
-/// Fewer rows than these are not worth a snapshot: reading them again from the log takes some milliseconds.
-const SNAPSHOT_ROWS: usize = 1024;
+/// A snapshot is worth its file when it saves reading so much log as a checkpoint is due at, or less: a row for each of these
+/// bytes of it.
+const SNAPSHOT_ROW_BYTES: u64 = 4096;
+
+/// The least rows for which there is a snapshot, however short the tail of the log is to be.
+const SNAPSHOT_ROWS_MIN: usize = 8;
 
 /// A snapshot is due when a quarter of the rows is not in it, so that writing them costs a few times their bytes.
 const SNAPSHOT_SHARE: usize = 4;
@@ -263,7 +267,8 @@ impl<S: AsyncStorage> Engine<S> {
     pub(super) fn vector_snapshot_due(&self, share: usize) -> bool {
         let vectors = self.vectors.read();
         let unsaved = |store: &VectorStore| (store.rows(), store.rows() - store.saved_rows.min(store.rows()));
-        let due = |(rows, unsaved): (usize, usize)| unsaved >= SNAPSHOT_ROWS.max(rows / share);
+        let least = ((self.options.tail_bytes / SNAPSHOT_ROW_BYTES) as usize).max(SNAPSHOT_ROWS_MIN);
+        let due = |(rows, unsaved): (usize, usize)| unsaved >= least.max(rows / share);
         !self.options.read_only && vectors.as_ref().map(unsaved).is_some_and(due)
     }
 

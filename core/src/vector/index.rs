@@ -148,7 +148,7 @@ impl Structure {
     }
 
     /// Whether a search is to follow the graph: it takes in nearly all rows, and few of them are left out.
-    fn follows_graph(&self) -> bool {
+    pub(crate) fn follows_graph(&self) -> bool {
         self.layout.graph && (self.len() - self.linked()) * UNLINKED_SHARE <= self.len() && self.linked() > 0
     }
 
