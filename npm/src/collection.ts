@@ -15,7 +15,7 @@ import { watch, type WatchEvent, type WatchOptions } from "./watch.js";
 import { lineage, type Lineage, type LineageOptions } from "./lineage.js";
 import { restore } from "./restore.js";
 import type { Connection } from "./transport/connection.js";
-import { entriesOf, rowsOf, writeVectors, type PutVectors, type VectorConfig, type VectorRows } from "./vectors.js";
+import { entriesOf, rowsOf, writeVectors, type PutVectors, type VectorConfig, type VectorInfo, type VectorRows } from "./vectors.js";
 
 /** How a document is written or deleted. */
 export interface WriteOptions extends CommitOptions, AbortOptions {
@@ -220,6 +220,13 @@ export class Collection<T = Value> extends SnapshotCollection<T> {
       writer.string(text(name, "the name of a vector"));
     });
     return (answer.value() as unknown as VectorConfig | null) ?? undefined;
+  }
+
+  /** What is known of the vectors of this collection, by name: what `auto` chose, rows, memory. */
+  async vectorInfo(): Promise<VectorInfo[]> {
+    const answer = await this.connection.read(Operation.vectorInfo, (writer) => writer.string(this.name));
+    const infos = answer.value() as unknown as (VectorInfo & { memory_bytes: number })[];
+    return infos.map(({ memory_bytes: memoryBytes, ...info }) => ({ ...info, memoryBytes }));
   }
 
   #ofDocument(operation: Operation, key: string, versions: VersionId[]) {

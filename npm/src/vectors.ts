@@ -34,6 +34,27 @@ export interface VectorConfig {
   codes: "auto" | "f32" | "f16" | "i8" | "i4" | "binary";
 }
 
+/** What is known of the vectors of one name of a collection. */
+export interface VectorInfo {
+  name: string;
+  /** How they are to be searched. */
+  config: VectorConfig;
+  /** Documents that have one now, as far as no other actor had a part in them. */
+  documents: number;
+  /** Versions that have one: what the index holds. */
+  versions: number;
+  /** The structure that is searched: what `auto` chose. */
+  index: "flat" | "hnsw";
+  /** What is kept in memory of each: what `auto` chose. */
+  codes: Exclude<VectorConfig["codes"], "auto">;
+  /** Versions that the graph has taken in; those behind them are scanned. */
+  linked: number;
+  /** Memory of the index, in bytes. */
+  memoryBytes: number;
+  /** Whether the index is made for this configuration. Until it is, searches compare every vector. */
+  ready: boolean;
+}
+
 /** A vector for each of some documents, in their order: one array with all rows one behind the other, or an array of vectors. */
 export type VectorRows = Float32Array | readonly Vector[];
 

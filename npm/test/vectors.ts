@@ -96,6 +96,10 @@ export async function everythingOfVectors(db: Api.Database): Promise<void> {
   equal((await notes.search({ vector: [3, 3], k: 1 })).map((hit) => [hit.key, hit.score]), [["t1", 1]]);
   equal((await notes.search({ vector: [3, 3], threshold: 3 })).map((hit) => hit.key).sort(), ["m1", "t1"]);
 
+  const [info, title] = await notes.vectorInfo();
+  equal([info!.name, info!.config.metric, info!.index, info!.memoryBytes > 0, title!.name], ["default", "euclidean", "flat", true, "title"]);
+  equal(info!.documents, 5, "a, b, m1, t1, t2");
+
   await refusals(db, first);
 }
 
