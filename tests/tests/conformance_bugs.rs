@@ -17,6 +17,8 @@ mod script;
 mod show;
 #[path = "conformance/tree.rs"]
 mod tree;
+#[path = "conformance/vectors.rs"]
+mod vectors;
 
 use koru_delta::{
     bug::{Bug, activate},

@@ -11,7 +11,7 @@ use super::{
     results::{self, Results},
 };
 use crate::{
-    Error, ErrorCode, Filter, Map, Order, Result, Value,
+    Error, Filter, Map, Order, Result, Value,
     codec::{
         self,
         value::{Item, write},
@@ -151,13 +151,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
             return Err(Error::invalid("the hits of a search are ordered by score: its range has no order"));
         }
         let search = search.keys(keys);
-        let view = self.view(&at).await?;
-        match self.database.0.know_vectors(view.sequence).await {
-            // What is exact does not need the indexes.
-            Err(e) if !search.is_exact() || !e.is(ErrorCode::LimitExceeded) => return Err(e),
-            _ => {}
-        }
-        let hits = self.engine().search(&view, collection, &search).await?;
+        let hits = self.database.0.search(&self.view(&at).await?, collection, &search).await?;
         let mut out = Results::new();
         write_explain(&mut out, hits.explain());
         for hit in hits.iter() {
