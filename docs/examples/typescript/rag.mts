@@ -9,7 +9,7 @@
 // - `countedWords` takes any text, and is no model: it counts words. A gloss is near to a question if they have words in
 //   common, so it finds neither synonyms nor other languages.
 //
-// No language model is called: what it would be asked is printed. In Node 22.18 or newer: `node rag.ts [PATH [QUESTION]]`.
+// No language model is called: what it would be asked is printed. In Node 22.18 or newer: `node rag.mts [PATH [QUESTION]]`.
 
 import { readFileSync } from "node:fs";
 import { open, type Database, type Hits } from "koru-delta";
@@ -97,9 +97,10 @@ async function main(path = "rag.koru", question = "food made from milk"): Promis
   const passages = db.collection<Passage>("passages");
   if ((await passages.keys({ limit: 1 }).toArray()).length === 0) await fill(db, 1000);
 
-  let [name, vector] = ["meaning", new Float32Array()];
+  let [name, vector]: [string, Float32Array] = ["meaning", new Float32Array()];
   try {
-    vector = await lookedUp()(question);
+    const embed: Embedder = lookedUp();
+    vector = await embed(question);
   } catch (unknown) {
     console.log(`${(unknown as Error).message}: words are compared, and not what they mean\n`);
     [name, vector] = ["words", countedWords(question)];
