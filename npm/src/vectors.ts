@@ -5,7 +5,7 @@ import { KoruError } from "./error.js";
 import type { Reader } from "./protocol/reader.js";
 import type { Writer } from "./protocol/writer.js";
 
-/** A vector as it is given: finite numbers, stored as 32-bit floats. At most 4096 of them, each at most 1e17 in size. */
+/** A vector as it is given: finite numbers, stored as 32-bit floats. At most 4096 of them, each at most 1e16 in size. */
 export type Vector = Float32Array | Float64Array | readonly number[];
 
 /** The vectors of a document, by name. */
