@@ -30,6 +30,10 @@ await build({ ...common, entryPoints: [here("test/journal.ts")], platform: "node
 await build({ ...common, entryPoints: ["page", "worker"].map((name) => here(`test/browser/${name}.ts`)) });
 for (const file of ["koru.wasm", "koru.js"]) copyFileSync(here(`dist/${file}`), here(`build/${file}`));
 
+// The examples, as somebody has them who installed the package.
+const installed = { name: "package", setup: (b) => b.onResolve({ filter: /^koru-delta$/ }, () => ({ path: "../dist/node.js", external: true })) };
+await build({ ...common, entryPoints: [here("../docs/examples/typescript/rag.mts")], platform: "node", plugins: [installed] });
+
 const tests = [];
 // The time of a whole file, which in a campaign of kills grows with their number.
 const timeout = 600_000 + 120_000 * Number(process.env.KORU_KILLS ?? 0);
