@@ -127,11 +127,10 @@ with koru_delta.open(sys.argv[1]) as db:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL here")
-@pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.slow)])
-def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, kills: int) -> None:
+def test_what_was_acknowledged_survives_a_hundred_kills(tmp_path: Path) -> None:
     path = tmp_path / "db.koru"
     choice = random.Random(1)
-    for _ in range(kills):
+    for _ in range(100):
         command = [sys.executable, "-c", WRITER, str(path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None
@@ -146,6 +145,8 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, kills: int) -> No
             assert n == 0 or db.collection("c").get(f"k{n % 100}") == {"n": n}, "a commit is never there by half"
     with koru_delta.open(path) as db:
         assert db.verify().ok
+        # Each of them was killed while it wrote.
+        assert db.collection("c").get("n", 0) > 100
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGINT here")
