@@ -18,10 +18,9 @@ mod run;
 mod script;
 #[path = "conformance/show.rs"]
 mod show;
-#[path = "conformance/tree.rs"]
-mod tree;
 
 use koru_delta::storage::memory::MemoryStorage;
+use koru_tests::tree;
 use run::Place;
 use script::{OPS, Script};
 use std::{
