@@ -149,18 +149,73 @@ def test_what_was_acknowledged_survives_a_hundred_kills(tmp_path: Path) -> None:
         assert db.collection("c").get("n", 0) > 100
 
 
+WAITS = """
+import koru_delta, threading
+db = koru_delta.open("memory:")
+begun, interrupted = threading.Event(), threading.Event()
+
+def other():
+    with db.transaction() as tx:
+        tx.collection("c").put("other", 1)
+        begun.set()
+        assert interrupted.wait(60)
+
+holder = threading.Thread(target=other)
+holder.start()
+begun.wait()
+print("ready", flush=True)
+try:
+    %s
+except KeyboardInterrupt:
+    interrupted.set()
+    holder.join()
+    assert list(db.collection("c").keys()) == ["other"], "nothing was written"
+    db.collection("c").put("later", 1)
+    db.close()
+    raise
+"""
+"""Beside a transaction of another thread, which ends when what waits for it was interrupted."""
+
+INTERRUPTED = {
+    "a watch": "import koru_delta\ndb = koru_delta.open('memory:')\nprint('ready', flush=True)\nnext(db.watch())\n",
+    "a put": WAITS % "db.collection('c').put('waiting', 1)",
+    "a transaction": WAITS % "db.transaction().__enter__()",
+    "a restore": WAITS % "db.collection('c').restore('k', koru_delta.Moment.now())",
+    "a checkpoint": WAITS % "db.checkpoint()",
+    "verify": """
+import koru_delta, sys, timeit
+db = koru_delta.open("memory:")
+documents = db.collection("c")
+# It takes some times as long as Ctrl-C takes to come and to be looked for.
+while min(timeit.repeat(db.verify, number=1, repeat=2)) < 0.6:
+    for n in range(50_000):
+        documents.put(str(n), n)
+events = []
+sys.setprofile(lambda frame, event, what: events.append(event) if getattr(what, "__name__", "") == "verify" else None)
+print("ready", flush=True)
+try:
+    db.verify()
+except KeyboardInterrupt:
+    assert events == ["c_call", "c_exception"], "within the call, and not when it had come to its end"
+    raise
+""",
+}
+
+
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGINT here")
-def test_ctrl_c_ends_a_watch(tmp_path: Path) -> None:
-    code = "import koru_delta\ndb = koru_delta.open('memory:')\nprint('ready', flush=True)\nnext(db.watch())\n"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as child:
+@pytest.mark.parametrize("what", INTERRUPTED)
+def test_ctrl_c_ends(what: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED[what]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        time.sleep(0.1)
+        time.sleep(0.15)
         child.send_signal(signal.SIGINT)
-        _, errors = child.communicate(timeout=20)
-    assert "KeyboardInterrupt" in errors
+        try:
+            _, errors = child.communicate(timeout=20)
+        finally:
+            child.kill()
+    assert errors.splitlines()[-1] == "KeyboardInterrupt", errors
 
 
 def test_the_command_line_comes_along(tmp_path: Path) -> None:
