@@ -35,6 +35,9 @@ use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
 /// all platforms, so that they plan alike.
 const COMPARE_NS: u64 = 1500;
 
+/// Rows of a block of codes.
+const BLOCK_ROWS: usize = 16;
+
 /// Answers of a filter that are kept at once.
 const ANSWERS: usize = 1024;
 
@@ -239,10 +242,8 @@ fn choose(
         true => keep(codes, search.k).min(ef),
         false => keep(codes, search.k),
     };
-    // Most of those that are kept are not compared in the end.
-    let scan = scan_cost(structure.layout(), mask.rows()) + wanted as u64 * COMPARE_NS / 4;
-    if taken as u64 * COMPARE_NS <= scan && codes != Codes::F32 {
-        return all(format!("{taken} rows are compared sooner than the codes of all"), false);
+    if taken as u64 * COMPARE_NS <= scan_ns(structure.layout(), mask.rows(), taken, wanted) && codes != Codes::F32 {
+        return all(format!("{taken} rows are compared sooner than their codes"), false);
     }
     let Found { by_graph, exact, rows } = structure.search(&asked.query, mask, wanted, ef, scratch);
     let (plan, reason) = match (by_graph, exact) {
@@ -266,6 +267,11 @@ fn why_no_graph(structure: &Structure) -> String {
     }
 }
 
-fn scan_cost(layout: Layout, rows: usize) -> u64 {
-    (rows * layout.dimension) as u64 * scan_ps(layout.codes) / 1000
+/// What a scan of the codes of `taken` of so many rows takes, and comparing the best of them.
+fn scan_ns(layout: Layout, rows: usize, taken: usize, wanted: usize) -> u64 {
+    // Rows are laid out in blocks, and a block is gone over as a whole.
+    let touched = rows.min(taken.saturating_mul(BLOCK_ROWS));
+    let scan = (touched * layout.dimension) as u64 * scan_ps(layout.codes) / 1000;
+    // Most of those that are kept are not compared in the end.
+    scan + (wanted as u64 / 8).max(1) * COMPARE_NS
 }
