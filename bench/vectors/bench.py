@@ -31,6 +31,8 @@ from stores import STORES
 
 HERE = Path(__file__).parent
 KORU = "koru"
+SEARCHES = ["search-graph", "search-codes", "search-full", "search-history"]
+"""koru's, each of another database."""
 
 
 def main() -> None:
@@ -98,7 +100,8 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
             for what in ("search", "open"):
                 for store, path in paths.items():
                     if path.with_suffix(".build.json").exists():
-                        phase(what, store, prepared, path)
+                        for part in SEARCHES if store == KORU and what == "search" else [what]:
+                            phase(part, store, prepared, path)
     return report
 
 
