@@ -15,13 +15,14 @@ mod run;
 mod script;
 #[path = "conformance/show.rs"]
 mod show;
-#[path = "conformance/tree.rs"]
-mod tree;
+#[path = "conformance/vectors.rs"]
+mod vectors;
 
 use koru_delta::{
     bug::{Bug, activate},
     storage::memory::MemoryStorage,
 };
+use koru_tests::tree;
 use script::Script;
 use std::{fs, path::Path};
 

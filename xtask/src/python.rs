@@ -6,6 +6,7 @@
 use crate::{
     Result, packages,
     process::{cargo, root, run, works},
+    release,
     report::{megabytes, timed},
 };
 use std::{
@@ -163,7 +164,10 @@ pub(crate) fn test() -> Result<String> {
     }
     // Programs that data comes from or goes to are looked for where they are for us.
     let path = env::var_os("PATH").unwrap_or_default();
-    run(inside("pytest").arg("--quiet").env("PATH", environment.programs()).env("KORU_PATH", path))?;
+    let exchange = release::for_tests("koru-tests", "exchange")?;
+    let mut pytest = inside("pytest");
+    pytest.env("PATH", environment.programs()).env("KORU_PATH", path).env("KORU_EXCHANGE", exchange);
+    run(pytest.arg("--quiet"))?;
     Ok(note)
 }
 

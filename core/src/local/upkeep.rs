@@ -2,8 +2,8 @@
 
 use super::Inner;
 use crate::{
-    Result,
-    engine::{Export, VectorStep, model::Durability},
+    ErrorCode, Result,
+    engine::{Export, Hits, Search, VectorStep, View, model::Durability},
     storage::AsyncStorage,
     vector::hnsw::parallel::Sequential,
 };
@@ -80,6 +80,15 @@ impl<S: AsyncStorage> Inner<S> {
             self.engine.write_vector_snapshot().await?;
         }
         Ok(step == VectorStep::More)
+    }
+
+    /// As [`Engine::search`](crate::engine::Engine), with the indexes brought up to date before.
+    pub(crate) async fn search(&self, view: &View, collection: &str, search: &Search) -> Result<Hits> {
+        match self.know_vectors(view.sequence).await {
+            // What is exact does not need them.
+            Err(e) if !search.is_exact() || !e.is(ErrorCode::LimitExceeded) => Err(e),
+            _ => self.engine.search(view, collection, search).await,
+        }
     }
 
     /// Brings the indexes of vectors up to a commit, before a search that sees it.
