@@ -93,6 +93,17 @@ impl Inner {
         Ok(())
     }
 
+    /// The index of some vectors is not what it is to be: has maintenance see to it, or does it.
+    pub(crate) fn vectors_lag(&self) {
+        match self.options.maintenance {
+            _ if self.engine.is_read_only() => {}
+            Maintenance::Thread => self.maintenance.signal.raise(|wanted| wanted.work = true),
+            // What fails is tried again when it is next asked for.
+            Maintenance::Inline => drop(self.maintain(usize::MAX)),
+            Maintenance::Manual => {}
+        }
+    }
+
     /// Before a commit: waits for a checkpoint when the tail of the log has grown to its bound.
     pub(crate) fn relieve(&self) -> Result<()> {
         if self.engine.checkpoint_due().1 {
