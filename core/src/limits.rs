@@ -45,6 +45,8 @@ limits! {
     VECTOR_ROWS_MAX: usize = 1 << 30, "rows";
     /// Filters of which it is kept what they say of the rows of one named vector: two bits a row each.
     VECTOR_FILTERS_KEPT: usize = 64, "filters";
+    /// Moments of which it is kept what rows of one named vector they show: a bit a row each.
+    VECTOR_MASKS_KEPT: usize = 8, "moments";
     /// Memory for the indexes of all vectors when none is given.
     VECTOR_INDEX_BYTES_DEFAULT: usize = 1 << 30, "bytes";
     /// Rooms to search a graph in that are kept for the next search: one for each search at once.
@@ -133,4 +135,8 @@ limits! {
     /// Largest size of a component. The square of a distance of two vectors of the highest dimension is still a finite
     /// 32-bit float.
     VECTOR_COMPONENT_MAX: f32 = 1e16, "absolute value";
+    /// Most links that a row takes on a level of a graph. Beyond some dozens they cost memory and time and find nothing more.
+    GRAPH_LINKS_MAX: u32 = 128, "links";
+    /// Most nearest rows that a row chooses its links from. The time of a build grows with it.
+    GRAPH_EF_CONSTRUCTION_MAX: u32 = 4096, "rows";
 }

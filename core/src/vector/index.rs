@@ -8,7 +8,7 @@
 use super::{
     Codes, IndexKind, Metric, VectorConfig,
     code::int8,
-    flat::{self, Flat},
+    flat::{self, Candidate, Flat},
     hnsw::{self, Graph, Params, Scratch, parallel::Parallel},
     mask::Mask,
     rows::Rows,
@@ -17,8 +17,9 @@ use super::{
 use crate::{
     codec::{cursor::Cursor, varint::write_u64},
     limits,
+    sync::Mutex,
 };
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 
 /// Rows from which `auto` chooses the graph: where it is quicker than a scan of codes, with room.
 pub(crate) const AUTO_GRAPH_ROWS: usize = 250_000;
@@ -71,8 +72,8 @@ pub(crate) struct Found {
     pub(crate) by_graph: bool,
     /// Whether the scores are exact.
     pub(crate) exact: bool,
-    /// Rows and scores by code: larger is nearer, unless they are exact.
-    pub(crate) rows: Vec<(u32, f32)>,
+    /// The best by code first.
+    pub(crate) rows: Vec<Candidate>,
 }
 
 impl Structure {
@@ -156,9 +157,7 @@ impl Structure {
     pub(crate) fn search(&self, query: &Query, mask: &Mask, keep: usize, ef: usize, scratch: &mut Scratch) -> Found {
         match &self.rows {
             Kept::Flat(flat) => {
-                let found = flat.scan(query, Some(mask), keep);
-                let rows = found.iter().map(|c| (c.row, c.score)).collect();
-                Found { by_graph: false, exact: flat.is_exact(), rows }
+                Found { by_graph: false, exact: flat.is_exact(), rows: flat.scan(query, Some(mask), keep) }
             }
             Kept::Bytes { codes, graph } => {
                 let probe = codes.query(query.vector());
@@ -167,7 +166,7 @@ impl Structure {
                 let mut by_graph = false;
                 if self.follows_graph() {
                     let count = mask.first(linked as usize);
-                    let filter = hnsw::Filter { accept: mask.words(), count };
+                    let filter = hnsw::Filter { accept: mask, count };
                     let filter = (count < linked as usize).then_some(filter);
                     let walked = graph.search(codes, &probe, ef.max(keep), filter, scratch);
                     by_graph = walked.is_some();
@@ -175,11 +174,16 @@ impl Structure {
                 }
                 let from = if by_graph { linked } else { 0 };
                 if from < len {
-                    found.extend(hnsw::scan(codes, &probe, from..len, Some(mask.words()), keep, scratch));
+                    found.extend(hnsw::scan(codes, &probe, from..len, Some(mask), keep, scratch));
                 }
                 found.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
                 found.truncate(keep);
-                let rows = found.into_iter().map(|c| (c.row, c.score)).collect();
+                // How far a score by one-byte code may be off is not known: all of them are compared.
+                let at_best = match self.layout.metric {
+                    Metric::Euclidean => f32::NEG_INFINITY,
+                    Metric::Cosine | Metric::Dot => f32::INFINITY,
+                };
+                let rows = found.iter().map(|c| Candidate { row: c.row, score: c.score, at_best }).collect();
                 Found { by_graph, exact: false, rows }
             }
         }
@@ -248,6 +252,14 @@ impl Kept {
     }
 }
 
+/// How many of the best by code are to be compared exactly, for the nearest `k` to be among them.
+pub(crate) fn keep(codes: Codes, k: usize) -> usize {
+    match codes {
+        Codes::I8 => k + k / 2 + 10,
+        codes => flat_codes(codes).keep(k),
+    }
+}
+
 /// How rows begin to be kept. Signed bytes begin as floats: their centre is taken of the first rows.
 fn flat_codes(codes: Codes) -> flat::Codes {
     match codes {
@@ -267,6 +279,15 @@ pub(crate) struct Index {
     /// Codes of the first rows; `None` while it is not known what to keep.
     pub(crate) structure: Option<Structure>,
     filters: Vec<Filtered>,
+    masks: Mutex<Vec<Shown>>,
+}
+
+/// The rows that are alive after so many own commits, and not among so many shared ones. That never changes.
+#[derive(Debug)]
+struct Shown {
+    cutoff: u32,
+    shared: usize,
+    rows: Arc<Mask>,
 }
 
 /// What a filter says of rows. A row is a version, so that never changes.
@@ -279,7 +300,22 @@ struct Filtered {
 
 impl Index {
     pub(crate) fn new(dimension: usize) -> Index {
-        Index { dimension, rows: Rows::default(), pending: Vec::new(), structure: None, filters: Vec::new() }
+        let (pending, filters) = Default::default();
+        Index { dimension, rows: Rows::default(), pending, structure: None, filters, masks: Mutex::default() }
+    }
+
+    /// The rows that are alive after so many own commits, as far as they are not shared or expired.
+    pub(crate) fn alive(&self, cutoff: u32) -> Arc<Mask> {
+        let shared = self.rows.shared().len();
+        let mut masks = self.masks.lock();
+        match masks.iter().position(|shown| (shown.cutoff, shown.shared) == (cutoff, shared)) {
+            Some(at) => masks[..=at].rotate_right(1),
+            None => {
+                masks.truncate(limits::VECTOR_MASKS_KEPT - 1);
+                masks.insert(0, Shown { cutoff, shared, rows: Arc::new(self.rows.alive(cutoff)) });
+            }
+        }
+        masks[0].rows.clone()
     }
 
     pub(crate) fn bytes(&self) -> usize {
