@@ -78,7 +78,10 @@ fn flags() -> String {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cargo")));
     let sources = home.map(|home| format!("'--remap-path-prefix={}='", home.join("registry/src").display()));
     let features = format!("'-Ctarget-feature={TARGET_FEATURES}'");
-    format!("target.{TARGET}.rustflags=[{}]", [Some(features), sources].into_iter().flatten().collect::<Vec<_>>().join(", "))
+    format!(
+        "target.{TARGET}.rustflags=[{}]",
+        [Some(features), sources].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// Fails if what `build` left is larger than it may be.
