@@ -68,10 +68,10 @@ impl<S: AsyncStorage> Engine<S> {
     /// The numbers of the snapshots that there are, newest first.
     pub(super) async fn vector_snapshots(&self) -> Result<Vec<u32>> {
         let listed = self.storage.list().await?;
-        let number = |name| if let FileName::Vectors(number) = name { Some(number) } else { None };
-        let mut numbers: Vec<u32> = listed.into_iter().filter_map(|info| number(info.name)).collect();
-        numbers.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(numbers)
+        let number = |name| if let FileName::Vectors(number) = name { Some(u64::from(number)) } else { None };
+        let mut numbers: Vec<u64> = listed.into_iter().filter_map(|info| number(info.name)).collect();
+        numbers.sort_unstable();
+        Ok(numbers.into_iter().rev().map(|number| number as u32).collect())
     }
 
     /// The indexes of the newest snapshot that can be used, or none, as of the begin of the log.

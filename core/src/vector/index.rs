@@ -8,6 +8,7 @@
 use super::{
     Codes, IndexKind, Metric, VectorConfig,
     code::int8,
+    entry,
     flat::{self, Candidate, Flat},
     hnsw::{self, Graph, Params, Scratch, parallel::Parallel},
     mask::Mask,
@@ -162,7 +163,8 @@ impl Structure {
             Kept::Bytes { codes, graph } => {
                 let probe = codes.query(query.vector());
                 let (linked, len) = (self.linked() as u32, codes.len() as u32);
-                let mut found: Vec<hnsw::Candidate> = Vec::new();
+                let mut found: Vec<u64> = Vec::new();
+                let entry_of = |c: &hnsw::Candidate| entry::entry(c.score, c.row);
                 let mut by_graph = false;
                 if self.follows_graph() {
                     let count = mask.first(linked as usize);
@@ -170,20 +172,21 @@ impl Structure {
                     let filter = (count < linked as usize).then_some(filter);
                     let walked = graph.search(codes, &probe, ef.max(keep), filter, scratch);
                     by_graph = walked.is_some();
-                    found.extend(walked.unwrap_or_default());
+                    found.extend(walked.unwrap_or_default().iter().map(entry_of));
                 }
                 let from = if by_graph { linked } else { 0 };
                 if from < len {
-                    found.extend(hnsw::scan(codes, &probe, from..len, Some(mask), keep, scratch));
+                    let scanned = hnsw::scan(codes, &probe, from..len, Some(mask), keep, scratch);
+                    found.extend(scanned.iter().map(entry_of));
                 }
-                found.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
-                found.truncate(keep);
+                found.sort_unstable();
                 // How far a score by one-byte code may be off is not known: all of them are compared.
                 let at_best = match self.layout.metric {
                     Metric::Euclidean => f32::NEG_INFINITY,
                     Metric::Cosine | Metric::Dot => f32::INFINITY,
                 };
-                let rows = found.iter().map(|c| Candidate { row: c.row, score: c.score, at_best }).collect();
+                let candidate = |e: &u64| Candidate { row: entry::row(*e), score: entry::score(*e), at_best };
+                let rows = found.iter().rev().take(keep).map(candidate).collect();
                 Found { by_graph, exact: false, rows }
             }
         }

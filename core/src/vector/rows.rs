@@ -56,6 +56,9 @@ pub(crate) struct Begin<'a> {
 /// No commit has ended the row. Other commits are counted from 1; 0 stands for those of other actors.
 const ALIVE: u32 = u32::MAX;
 
+/// There is no row.
+const NONE: u32 = u32::MAX;
+
 /// The rows of one named vector.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
@@ -70,8 +73,10 @@ pub(crate) struct Rows {
     expiring: Vec<(u32, i64)>,
     /// Ascending.
     shared: Vec<u32>,
-    /// The newest row of each document that no commit has ended.
+    /// The newest row of each document, ended or not.
     newest: HashTable<u32>,
+    /// The row before of the same document, or [`NONE`].
+    before: Vec<u32>,
     hasher: DefaultHashBuilder,
 }
 
@@ -82,7 +87,7 @@ impl Rows {
 
     /// The memory that they take, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let of_rows = self.born.capacity() * (4 + 4 + size_of::<Place>() + 4);
+        let of_rows = self.born.capacity() * (4 + 4 + size_of::<Place>() + 4 + 4);
         of_rows + self.commits.capacity() * size_of::<Stamp>() + self.keys.capacity() + self.newest.capacity() * 6
     }
 
@@ -133,27 +138,28 @@ impl Rows {
     /// Ends the row of a document, if there is one. `stamp` is `None` for the commit of another actor, which may or may not
     /// have ended it.
     pub(crate) fn end(&mut self, key: &str, stamp: Option<Stamp>) {
-        let hash = self.hash(key);
-        let found = self.newest.find(hash, |&row| self.key(row) == key).copied();
-        let Some(row) = found else { return };
-        match stamp {
-            Some(stamp) => {
-                let number = self.number(stamp);
-                if let Some(died) = self.died.get_mut(row as usize) {
-                    *died = number;
-                }
-                if let Ok(entry) = self.newest.find_entry(hash, |&each| each == row) {
-                    entry.remove();
-                }
+        let found = self.newest.find(self.hash(key), |&row| self.key(row) == key).copied();
+        let Some(mut row) = found else { return };
+        let Some(stamp) = stamp else {
+            // It may be about a time of which any of the document's rows was alive. Behind one that is shared all are.
+            while row != NONE && self.share(row) {
+                row = self.before.get(row as usize).copied().unwrap_or(NONE);
             }
-            None => self.share(row),
+            return;
+        };
+        let number = self.number(stamp);
+        if let Some(died) = self.died.get_mut(row as usize).filter(|died| **died == ALIVE) {
+            *died = number;
         }
     }
 
-    fn share(&mut self, row: u32) {
-        if let Err(at) = self.shared.binary_search(&row) {
+    /// Marks a row as shared; `false` if it was.
+    fn share(&mut self, row: u32) -> bool {
+        let place = self.shared.binary_search(&row);
+        if let Err(at) = place {
             self.shared.insert(at, row);
         }
+        place.is_err()
     }
 
     /// Adds a row. That of the version before was ended.
@@ -169,6 +175,7 @@ impl Rows {
             self.expiring.push((row, at));
         }
         if born == 0 {
+            // Those before it were shared when it was said to end them.
             self.share(row);
         }
         self.remember(row);
@@ -176,6 +183,14 @@ impl Rows {
 
     fn remember(&mut self, row: u32) {
         let hash = self.hash(self.key(row));
+        let same = self.newest.find(hash, |&each| self.key(each) == self.key(row)).copied();
+        self.before.push(same.unwrap_or(NONE));
+        if let Some(same) = same {
+            if let Some(newest) = self.newest.find_mut(hash, |&each| each == same) {
+                *newest = row;
+            }
+            return;
+        }
         let Rows { newest, keys, key_ends, hasher, .. } = self;
         let rehash = |&row: &u32| {
             let end_of = |row: usize| key_ends.get(row).map_or(0, |&end| end as usize);
@@ -295,9 +310,7 @@ impl Rows {
         if !in_order || rows.shared.last().is_some_and(|&row| row as usize >= count) {
             return None;
         }
-        for row in (0..count as u32).filter(|&row| rows.died.get(row as usize) == Some(&ALIVE)).collect::<Vec<_>>() {
-            rows.remember(row);
-        }
+        (0..count as u32).for_each(|row| rows.remember(row));
         Some(rows)
     }
 }
@@ -375,6 +388,20 @@ mod tests {
             let _ = Rows::read_from(&mut Cursor::new(&bytes));
             let _ = Rows::read_from(&mut Cursor::new(&bytes[..cut.index(bytes.len())]));
         }
+    }
+
+    #[test]
+    fn what_another_actor_says_of_the_past_is_about_every_row_of_the_document() {
+        let mut rows = Rows::default();
+        write(&mut rows, 1, "k", true, None);
+        write(&mut rows, 2, "k", true, None);
+        write(&mut rows, 3, "k", false, None);
+        write(&mut rows, 4, "other", true, None);
+        rows.end("k", None);
+        assert_eq!(rows.shared(), [0, 1], "also those that were ended");
+        write(&mut rows, 5, "k", true, None);
+        rows.end("k", None);
+        assert_eq!(rows.shared(), [0, 1, 3]);
     }
 
     #[test]

@@ -3,19 +3,16 @@
 //! Invariant: what is kept is the first `keep` of all that was offered, ordered by value, the largest first, then row.
 //! Rows are offered in ascending order, so of equal ones an earlier row is never pushed out.
 
+use crate::vector::entry::{entry, row, score};
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 
 #[derive(Debug)]
 pub(crate) struct Best {
     keep: usize,
-    found: Vec<(f32, u32)>,
+    /// Entries.
+    found: Vec<u64>,
     /// Only larger values can still be among the best.
     threshold: f32,
-}
-
-fn order(a: &(f32, u32), b: &(f32, u32)) -> Ordering {
-    b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
 }
 
 impl Best {
@@ -38,7 +35,7 @@ impl Best {
     #[inline(always)]
     pub(crate) fn offer(&mut self, row: u32, value: f32) {
         if value > self.threshold {
-            self.found.push((value, row));
+            self.found.push(entry(value, row));
             if self.found.len() >= Best::room(self.keep) {
                 self.shrink();
             }
@@ -47,14 +44,13 @@ impl Best {
 
     #[cold]
     fn shrink(&mut self) {
-        let Some(last) = self.keep.checked_sub(1) else {
+        if self.keep == 0 {
             self.found.clear();
             self.threshold = f32::INFINITY;
-            return;
-        };
-        if last < self.found.len() {
-            let (_, worst, _) = self.found.select_nth_unstable_by(last, order);
-            self.threshold = worst.0;
+        } else if let Some(worst) = self.found.len().checked_sub(self.keep) {
+            let (_, entry, _) = self.found.select_nth_unstable(worst);
+            self.threshold = score(*entry);
+            self.found.copy_within(worst.., 0);
             self.found.truncate(self.keep);
         }
     }
@@ -62,8 +58,8 @@ impl Best {
     /// The best, in order.
     pub(crate) fn into_sorted(mut self) -> Vec<(f32, u32)> {
         self.shrink();
-        self.found.sort_unstable_by(order);
-        self.found
+        self.found.sort_unstable();
+        self.found.into_iter().rev().map(|entry| (score(entry), row(entry))).collect()
     }
 }
 
@@ -86,7 +82,7 @@ mod tests {
                 all.push((f32::from(*value), row as u32));
                 prop_assert!(best.found.len() <= Best::room(keep));
             }
-            all.sort_by(order);
+            all.sort_by(|a: &(f32, u32), b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
             all.truncate(keep);
             prop_assert_eq!(best.into_sorted(), all);
         }

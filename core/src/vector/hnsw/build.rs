@@ -195,7 +195,8 @@ impl Graph {
         scratch.score(codes, codes.row(row));
         entries.clear();
         entries.extend(scratch.batch.iter().zip(&scratch.scores).map(|(other, score)| entry(*score, *other)));
-        entries.sort_unstable_by(|a, b| b.cmp(a));
+        entries.sort_unstable();
+        entries.reverse();
         selector.select(codes, row, entries, places);
         links::write(&mut lists[at..], &selector.rows);
     }

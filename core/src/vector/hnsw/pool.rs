@@ -1,34 +1,11 @@
 //! The best rows that a walk has seen, in one sorted array: for the sizes that are searched with, inserting into it is
 //! cheaper than two heaps, and the next row to expand is known early enough to ask for its links.
 //!
-//! Invariant: the order is total and the same everywhere. An entry is the score, the complement of the row and whether it was
-//! expanded in one integer, so that the larger is the nearer and of equal scores the smaller row comes first.
+//! Invariant: the order is total and the same everywhere: that of entries, of which the last bit says whether the row was
+//! expanded.
 
+pub(super) use crate::vector::entry::{ROW_MAX, entry, row, score};
 use alloc::vec::Vec;
-
-/// Largest number of a row: one bit of an entry says whether it was expanded.
-pub(crate) const ROW_MAX: u32 = (1 << 31) - 1;
-
-/// A row and its score as one integer, in the order of scores.
-#[inline]
-pub(super) fn entry(score: f32, row: u32) -> u64 {
-    let bits = score.to_bits();
-    let flip = if score.is_sign_negative() { u32::MAX } else { 1 << 31 };
-    // What is no number comes last. Finite rows can make one only by overflowing.
-    let ordered = if score.is_nan() { 0 } else { bits ^ flip };
-    u64::from(ordered) << 32 | u64::from(!row & ROW_MAX) << 1
-}
-
-#[inline]
-pub(super) fn row(entry: u64) -> u32 {
-    !(entry >> 1) as u32 & ROW_MAX
-}
-
-#[inline]
-pub(super) fn score(entry: u64) -> f32 {
-    let ordered = (entry >> 32) as u32;
-    f32::from_bits(if ordered >> 31 == 1 { ordered ^ 1 << 31 } else { !ordered })
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Pool {
@@ -97,21 +74,6 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn entries_are_ordered_by_score_then_by_row_and_give_both_back() {
-        let scores = [f32::NAN, f32::NEG_INFINITY, -2.5, -0.0, 0.0, 1e-40, 3.0, f32::INFINITY];
-        for pair in scores.windows(2) {
-            assert!(entry(pair[0], 0) < entry(pair[1], ROW_MAX), "{pair:?}");
-        }
-        assert_eq!(entry(f32::NAN, 1), entry(-f32::NAN, 1));
-        assert!(entry(1.0, 3) > entry(1.0, 4));
-        for x in &scores[1..] {
-            assert_eq!(score(entry(*x, 5)).to_bits(), x.to_bits());
-        }
-        assert_eq!(row(entry(-1.0, ROW_MAX)), ROW_MAX);
-        assert_eq!(row(entry(1.0, 0) | 1), 0);
-    }
 
     #[test]
     fn a_pool_keeps_the_best_and_expands_each_once_best_first() {

@@ -12,7 +12,7 @@ use super::{
     links::{NONE, filled},
     parallel::{Parallel, tasks},
 };
-use crate::vector::code::int8::Codes;
+use crate::vector::{code::int8::Codes, entry::sort_rows};
 use alloc::vec::Vec;
 
 impl Graph {
@@ -21,8 +21,7 @@ impl Graph {
     pub(crate) fn remove(&mut self, codes: &Codes, rows: &[u32], parallel: &dyn Parallel) {
         let new = |row: &&u32| (**row as usize) < codes.len() && !contains(&self.removed, **row);
         let mut leaving: Vec<u32> = rows.iter().filter(new).copied().collect();
-        leaving.sort_unstable();
-        leaving.dedup();
+        sort_rows(&mut leaving);
         for row in &leaving {
             insert(&mut self.removed, *row);
         }
@@ -41,8 +40,7 @@ impl Graph {
         if contains(&self.removed, entry.row) {
             self.entry = self.highest();
         }
-        poor.sort_unstable();
-        poor.dedup();
+        sort_rows(&mut poor);
         self.insert_again(codes, &poor, parallel, &mut tasks);
     }
 
@@ -92,8 +90,7 @@ impl Graph {
                 batch.push(*neighbour);
             }
         }
-        batch.sort_unstable();
-        batch.dedup();
+        sort_rows(batch);
         task.rows.push(row);
         self.choose(codes, on, row, task);
     }
