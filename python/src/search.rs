@@ -194,8 +194,6 @@ impl Hit {
 #[pyclass(frozen, sequence, module = "koru_delta")]
 pub(crate) struct Hits {
     hits: Py<PyTuple>,
-    /// How they were found.
-    #[pyo3(get)]
     explain: Py<Explain>,
 }
 
@@ -214,6 +212,12 @@ impl Hits {
 
 #[pymethods]
 impl Hits {
+    /// How they were found: an `Explain`.
+    #[getter]
+    fn explain(&self, py: Python<'_>) -> Py<Explain> {
+        self.explain.clone_ref(py)
+    }
+
     fn __len__(&self, py: Python<'_>) -> usize {
         self.hits.bind(py).len()
     }
