@@ -45,6 +45,8 @@ limits! {
     VECTOR_ROWS_MAX: usize = 1 << 30, "rows";
     /// Filters of which it is kept what they say of the rows of one named vector: two bits a row each.
     VECTOR_FILTERS_KEPT: usize = 64, "filters";
+    /// Moments of which it is kept what rows of one named vector they show: a bit a row each.
+    VECTOR_MASKS_KEPT: usize = 8, "moments";
     /// Memory for the indexes of all vectors when none is given.
     VECTOR_INDEX_BYTES_DEFAULT: usize = 1 << 30, "bytes";
     /// Rooms to search a graph in that are kept for the next search: one for each search at once.

@@ -28,7 +28,7 @@ use crate::{
         score,
     },
 };
-use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
 
 /// What reading a vector from the log and comparing it takes, in nanoseconds: what the planner counts with. One number for
 /// all platforms, so that they plan alike.
@@ -102,14 +102,17 @@ impl<S: AsyncStorage> Engine<S> {
         let rows = mask.count() as u64;
         let whole = asked.left_out.is_none() && asked.search.keys == Default::default();
         self.with_index(&named, |index| {
-            index.rows.remove_expired(&mut mask, view.clock_ms);
+            if index.rows.expires_before(view.clock_ms) {
+                index.rows.remove_expired(Arc::make_mut(&mut mask), view.clock_ms);
+            }
             if !whole {
+                let mask = Arc::make_mut(&mut mask);
                 let left: Vec<u32> = mask.iter().filter(|row| !asked.takes_key(index.rows.key(*row))).collect();
                 left.into_iter().for_each(|row| mask.remove(row));
             }
         });
         if let Some(filter) = &asked.search.filter {
-            self.apply_filter(&named, filter, &mut mask).await?;
+            self.apply_filter(&named, filter, Arc::make_mut(&mut mask)).await?;
         }
         let taken = mask.count();
         let mut scratch = self.take_scratch();
@@ -159,18 +162,18 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// The rows that a view shows, expired or not.
-    async fn shown_rows(&self, view: &View, named: &Named) -> Result<Option<Mask>> {
+    async fn shown_rows(&self, view: &View, named: &Named) -> Result<Option<Arc<Mask>>> {
         let until = self.until(view);
         let shown = self.with_index(named, |index| {
             let rows = &index.rows;
             let shared = rows.shared().iter().filter_map(|&row| Some((row, known(rows, row)?))).collect::<Vec<_>>();
-            (rows.alive(rows.cutoff(until)), shared)
+            (index.alive(rows.cutoff(until)), shared)
         });
         let Some((mut mask, shared)) = shown else { return Ok(None) };
         for (row, Known { key, place, .. }) in shared {
             let found = self.find(view, &key::document(&named.0, &key)).await?;
             if found.is_some_and(|found| found.entry.vectors() == Some(vectors_at(place))) {
-                mask.insert(row);
+                Arc::make_mut(&mut mask).insert(row);
             }
         }
         Ok(Some(mask))

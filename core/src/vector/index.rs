@@ -17,8 +17,9 @@ use super::{
 use crate::{
     codec::{cursor::Cursor, varint::write_u64},
     limits,
+    sync::Mutex,
 };
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 
 /// Rows from which `auto` chooses the graph: where it is quicker than a scan of codes, with room.
 pub(crate) const AUTO_GRAPH_ROWS: usize = 250_000;
@@ -267,6 +268,15 @@ pub(crate) struct Index {
     /// Codes of the first rows; `None` while it is not known what to keep.
     pub(crate) structure: Option<Structure>,
     filters: Vec<Filtered>,
+    masks: Mutex<Vec<Shown>>,
+}
+
+/// The rows that are alive after so many own commits, and not among so many shared ones. That never changes.
+#[derive(Debug)]
+struct Shown {
+    cutoff: u32,
+    shared: usize,
+    rows: Arc<Mask>,
 }
 
 /// What a filter says of rows. A row is a version, so that never changes.
@@ -279,7 +289,22 @@ struct Filtered {
 
 impl Index {
     pub(crate) fn new(dimension: usize) -> Index {
-        Index { dimension, rows: Rows::default(), pending: Vec::new(), structure: None, filters: Vec::new() }
+        let (pending, filters) = Default::default();
+        Index { dimension, rows: Rows::default(), pending, structure: None, filters, masks: Mutex::default() }
+    }
+
+    /// The rows that are alive after so many own commits, as far as they are not shared or expired.
+    pub(crate) fn alive(&self, cutoff: u32) -> Arc<Mask> {
+        let shared = self.rows.shared().len();
+        let mut masks = self.masks.lock();
+        match masks.iter().position(|shown| (shown.cutoff, shown.shared) == (cutoff, shared)) {
+            Some(at) => masks[..=at].rotate_right(1),
+            None => {
+                masks.truncate(limits::VECTOR_MASKS_KEPT - 1);
+                masks.insert(0, Shown { cutoff, shared, rows: Arc::new(self.rows.alive(cutoff)) });
+            }
+        }
+        masks[0].rows.clone()
     }
 
     pub(crate) fn bytes(&self) -> usize {

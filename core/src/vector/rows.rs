@@ -201,6 +201,11 @@ impl Rows {
         mask
     }
 
+    /// Whether some row has expired.
+    pub(crate) fn expires_before(&self, clock_ms: i64) -> bool {
+        self.expiring.iter().any(|(_, at)| *at <= clock_ms)
+    }
+
     /// Takes the rows that have expired out of a set.
     pub(crate) fn remove_expired(&self, mask: &mut Mask, clock_ms: i64) {
         self.expiring.iter().filter(|(_, at)| *at <= clock_ms).for_each(|(row, _)| mask.remove(*row));

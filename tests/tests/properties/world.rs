@@ -223,7 +223,7 @@ impl World {
             Expect::Newest => newest.map_or((Expected::Any, true), |v| (Expected::Version(v), true)),
             Expect::Older => (Expected::Version(versions.get(1).map_or(other, |v| v.commit.version)), false),
         };
-        let options = WriteOptions { expected, expires_at: change.expires_at, info: CommitInfo::default() };
+        let options = WriteOptions { expected, expires_at: change.expires_at, ..WriteOptions::default() };
         let collection = self.db.collection(&collection);
         let result = match &change.value {
             Some(value) => collection.put_with(&key, value, options).map(Some),
