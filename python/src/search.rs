@@ -357,3 +357,43 @@ impl VectorConfig {
         })
     }
 }
+
+record! {
+    /// What is known of the vectors of one name of a collection.
+    VectorInfo {
+        /// The name.
+        name: String,
+        /// How they are to be searched: a `VectorConfig`.
+        config: Py<VectorConfig>,
+        /// Documents that have one now, as far as no other actor had a part in them.
+        documents: u64,
+        /// Versions that have one: what the index holds.
+        versions: u64,
+        /// The structure that is searched: what `auto` chose.
+        index: &'static str,
+        /// What is kept in memory of each: what `auto` chose.
+        codes: &'static str,
+        /// Versions that the graph has taken in; those behind them are scanned.
+        linked: u64,
+        /// Memory of the index, in bytes.
+        memory_bytes: u64,
+        /// Whether the index is made for this configuration. Until it is, searches compare every vector.
+        ready: bool,
+    }
+}
+
+impl VectorInfo {
+    pub(crate) fn new(py: Python<'_>, info: koru_delta::VectorInfo) -> PyResult<VectorInfo> {
+        Ok(VectorInfo {
+            name: info.name,
+            config: Py::new(py, VectorConfig::new(info.config))?,
+            documents: info.documents,
+            versions: info.versions,
+            index: info.index.name(),
+            codes: info.codes.name(),
+            linked: info.linked,
+            memory_bytes: info.memory_bytes,
+            ready: info.ready,
+        })
+    }
+}
