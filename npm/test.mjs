@@ -24,11 +24,16 @@ const glue = {
   name: "bindings",
   setup: (b) => b.onResolve({ filter: /\/wasm\/koru\.js$/ }, () => ({ path: "./koru.js", external: true })),
 };
-const nodeTests = ["node", "conformance-node", "browser", "tabs", "durability", "trap", "interop", "kills", "pages"].map((name) => here(`test/${name}.test.ts`));
+const nodeTests = ["node", "conformance-node", "browser", "tabs", "durability", "trap", "interop", "exchange", "kills", "pages"].map((name) => here(`test/${name}.test.ts`));
 await build({ ...common, entryPoints: nodeTests, platform: "node", packages: "external", plugins: [glue] });
 await build({ ...common, entryPoints: [here("test/journal.ts")], platform: "node" });
+await build({ ...common, entryPoints: [here("test/exchange.ts")], platform: "node", packages: "external", plugins: [glue] });
 await build({ ...common, entryPoints: ["page", "worker"].map((name) => here(`test/browser/${name}.ts`)) });
 for (const file of ["koru.wasm", "koru.js"]) copyFileSync(here(`dist/${file}`), here(`build/${file}`));
+
+// The examples, as somebody has them who installed the package.
+const installed = { name: "package", setup: (b) => b.onResolve({ filter: /^koru-delta$/ }, () => ({ path: "../dist/node.js", external: true })) };
+await build({ ...common, entryPoints: [here("../docs/examples/typescript/rag.mts")], platform: "node", plugins: [installed] });
 
 const tests = [];
 // The time of a whole file, which in a campaign of kills grows with their number.
@@ -36,7 +41,7 @@ const timeout = 600_000 + 120_000 * Number(process.env.KORU_KILLS ?? 0);
 if (wants("node")) tests.push(here("build/node.test.js"), here("build/conformance-node.test.js"));
 if (wants("browser")) tests.push(here("build/browser.test.js"), here("build/tabs.test.js"));
 if (wants("faults")) tests.push(here("build/durability.test.js"), here("build/trap.test.js"));
-if (wants("interop")) tests.push(here("build/interop.test.js"));
+if (wants("interop")) tests.push(here("build/interop.test.js"), here("build/exchange.test.js"));
 if (wants("pages")) tests.push(here("build/pages.test.js"));
 if (wants("kills")) tests.push(here("build/kills.test.js"));
 run("--enable-source-maps", "--test", "--test-concurrency=1", `--test-timeout=${timeout}`, "--test-force-exit", ...(only ? [`--test-name-pattern=${only}`] : []), ...tests);

@@ -12,6 +12,7 @@ mod phases;
 mod report;
 mod rows;
 mod store;
+mod vectors;
 
 /// A benchmark that fails says so and ends; nobody branches on the kind.
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -29,6 +30,9 @@ struct Arguments {
 enum Command {
     /// Stores of documents: puts, gets, history, opening, memory and disk.
     Store(store::Options),
+    /// Vectors: one phase, for `bench/vectors`, which compares it with its peers; prints rows as lines of JSON.
+    #[command(hide = true)]
+    Vectors(vectors::Options),
     /// One phase on one store, in a process of its own; prints its figures as a line of JSON.
     #[command(hide = true)]
     Phase(child::Order),
@@ -37,6 +41,7 @@ enum Command {
 fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Store(options) => store::run(&options),
+        Command::Vectors(options) => vectors::run(&options),
         Command::Phase(order) => child::obey(&order),
     }
 }

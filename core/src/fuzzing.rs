@@ -421,6 +421,6 @@ pub fn submit_batches(mut bytes: &[u8], host: impl crate::Host + 'static) -> Res
             tasks.retain_mut(|task| task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
     }
-    let verified = ready(database.0.engine.verify(&mut |_, _| {}))?;
+    let verified = ready(database.0.engine.verify(&mut |_, _| core::ops::ControlFlow::Continue(())))?;
     Ok(verified.is_ok())
 }

@@ -95,7 +95,7 @@ mod sorted;
 pub mod storage;
 mod sync;
 pub mod value;
-#[cfg_attr(not(test), allow(dead_code, reason = "the engine does not use it yet"))]
+#[allow(dead_code, unused_imports, reason = "the engine does not use it yet")]
 mod vector;
 
 pub use clock::Timestamp;

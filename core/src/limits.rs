@@ -135,4 +135,8 @@ limits! {
     /// Largest size of a component. The square of a distance of two vectors of the highest dimension is still a finite
     /// 32-bit float.
     VECTOR_COMPONENT_MAX: f32 = 1e16, "absolute value";
+    /// Most links that a row takes on a level of a graph. Beyond some dozens they cost memory and time and find nothing more.
+    GRAPH_LINKS_MAX: u32 = 128, "links";
+    /// Most nearest rows that a row chooses its links from. The time of a build grows with it.
+    GRAPH_EF_CONSTRUCTION_MAX: u32 = 4096, "rows";
 }

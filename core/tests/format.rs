@@ -104,7 +104,8 @@ fn rich_database() -> (Database, Arc<MemoryStorage>) {
         message: Some("long\nwords".into()),
         causes: vec![users.at("ada", first)],
     };
-    let with = WriteOptions { info, expires_at: Some(i64::MAX), expected: Expected::Absent };
+    let expires_at = Some(i64::MAX);
+    let with = WriteOptions { info, expires_at, expected: Expected::Absent, ..WriteOptions::default() };
     users.put_with("a\0b", &"x".repeat(5000), with).unwrap();
     let mut import = db.import("elsewhere").unwrap();
     for round in 0..130i64 {

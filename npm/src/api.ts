@@ -25,5 +25,5 @@ export { Rows, type AbortOptions } from "./rows.js";
 export type { Explain, Filter, FilterOperand, FilterOperators, Hit, Hits, SearchOptions } from "./search.js";
 export { Snapshot, SnapshotCollection, type HistoryOptions, type ScanOptions } from "./snapshot.js";
 export { Transaction, TransactionCollection, type TransactionOptions } from "./transaction.js";
-export type { Metric, PutVectors, Vector, VectorConfig, Vectors } from "./vectors.js";
+export type { Metric, PutVectors, Vector, VectorConfig, VectorInfo, VectorRows, Vectors } from "./vectors.js";
 export type { WatchEvent, WatchOptions } from "./watch.js";

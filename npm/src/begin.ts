@@ -34,8 +34,10 @@ export function checkOptions(options: OpenOptions): void {
   if (options.import && options.readOnly) {
     throw new KoruError("INVALID_ARGUMENT", "a database that is opened read-only cannot be imported");
   }
-  const { cacheBytes } = options;
-  if (cacheBytes !== undefined && !(Number.isSafeInteger(cacheBytes) && cacheBytes >= 0)) {
-    throw new KoruError("INVALID_ARGUMENT", `cacheBytes is ${cacheBytes} and must be a whole number of bytes`);
+  for (const name of ["cacheBytes", "vectorBytes"] as const) {
+    const bytes = options[name];
+    if (bytes !== undefined && !(Number.isSafeInteger(bytes) && bytes >= 0)) {
+      throw new KoruError("INVALID_ARGUMENT", `${name} is ${bytes} and must be a whole number of bytes`);
+    }
   }
 }

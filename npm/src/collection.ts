@@ -15,7 +15,7 @@ import { watch, type WatchEvent, type WatchOptions } from "./watch.js";
 import { lineage, type Lineage, type LineageOptions } from "./lineage.js";
 import { restore } from "./restore.js";
 import type { Connection } from "./transport/connection.js";
-import { entriesOf, rowsOf, writeVectors, type PutVectors, type Vector, type VectorConfig } from "./vectors.js";
+import { entriesOf, rowsOf, writeVectors, type PutVectors, type VectorConfig, type VectorInfo, type VectorRows } from "./vectors.js";
 
 /** How a document is written or deleted. */
 export interface WriteOptions extends CommitOptions, AbortOptions {
@@ -32,10 +32,10 @@ export interface PutOptions extends WriteOptions, PutVectors {
 /** How many documents are written. */
 export interface PutManyOptions extends CommitOptions, AbortOptions {
   /**
-   * A vector for each of the documents, in their order and under the name `default`: one array with all rows one behind
-   * the other, or an array of vectors.
+   * A vector for each of the documents, under the name `default`: one array with all rows one behind the other, or an
+   * array of vectors. Or an object from names to such.
    */
-  vectors?: Float32Array | readonly Vector[] | undefined;
+  vectors?: VectorRows | { readonly [name: string]: VectorRows } | undefined;
 }
 
 /** How two values differ at one place. */
@@ -108,7 +108,7 @@ export class Collection<T = Value> extends SnapshotCollection<T> {
     type Item = readonly [string, T, (PutVectors | undefined)?];
     const given = Symbol.iterator in documents ? (documents as Iterable<Item>) : undefined;
     let items = given ?? (Object.entries(documents) as unknown as Item[]);
-    let row: ((index: number) => Float32Array) | undefined;
+    let row: ReturnType<typeof rowsOf> | undefined;
     if (options.vectors !== undefined) {
       // Which numbers are keys decides over the order of an object's.
       if (!given) throw new KoruError("INVALID_ARGUMENT", "vectors for each document need documents in an order: pairs or a Map");
@@ -125,7 +125,7 @@ export class Collection<T = Value> extends SnapshotCollection<T> {
           writer.string(text(key, "a key"));
           writer.value(value, `${this.name}/${key}`);
           if (row && own) throw new KoruError("INVALID_ARGUMENT", `${this.name}/${key} has vectors of its own and those of the call`);
-          writeVectors(writer, row ? entriesOf({ vector: row(index++) }) : own ? entriesOf(own) : []);
+          writeVectors(writer, row ? row(index++) : own ? entriesOf(own) : []);
         }
       },
     );
@@ -220,6 +220,13 @@ export class Collection<T = Value> extends SnapshotCollection<T> {
       writer.string(text(name, "the name of a vector"));
     });
     return (answer.value() as unknown as VectorConfig | null) ?? undefined;
+  }
+
+  /** What is known of the vectors of this collection, by name: what `auto` chose, rows, memory. */
+  async vectorInfo(): Promise<VectorInfo[]> {
+    const answer = await this.connection.read(Operation.vectorInfo, (writer) => writer.string(this.name));
+    const infos = answer.value() as unknown as (VectorInfo & { memory_bytes: number })[];
+    return infos.map(({ memory_bytes: memoryBytes, ...info }) => ({ ...info, memoryBytes }));
   }
 
   #ofDocument(operation: Operation, key: string, versions: VersionId[]) {

@@ -11,7 +11,7 @@ const NAME_BYTES_MAX = 128;
 const KEY_BYTES_MAX = 4096;
 const VECTORS_MAX = 16;
 const VECTOR_DIMENSION_MAX = 4096;
-const VECTOR_COMPONENT_MAX = Math.fround(1e17);
+const VECTOR_COMPONENT_MAX = Math.fround(1e16);
 
 const bytesOf = (name: string) => new TextEncoder().encode(name).length;
 const invalid = (message: string) => new KoruError("INVALID_ARGUMENT", message);
@@ -46,7 +46,7 @@ export function checkVectors(vectors: [name: string, vector: Float32Array][]): v
       throw limit(`vector ${shown} has ${vector.length} numbers, at most ${VECTOR_DIMENSION_MAX} are possible`);
     }
     const bad = vector.findIndex((number) => !(Math.abs(number) <= VECTOR_COMPONENT_MAX));
-    if (bad >= 0) throw invalid(`number ${bad} of vector ${shown} is ${vector[bad]}: finite numbers up to 1e17 are possible`);
+    if (bad >= 0) throw invalid(`number ${bad} of vector ${shown} is ${vector[bad]}: finite numbers up to 1e16 are possible`);
   }
 }
 

@@ -16,6 +16,11 @@ export interface OpenOptions extends AbortOptions {
   durability?: "strict" | "relaxed" | "none";
   /** Memory for cached documents and index blocks, in bytes; 64 MiB if left out, in a browser 16 MiB. At least 1 MiB. */
   cacheBytes?: number;
+  /**
+   * Memory that the indexes of vectors may take, in bytes; 1 GiB if left out. A search of more fails with `LIMIT_EXCEEDED`
+   * unless it is exact.
+   */
+  vectorBytes?: number;
   /** An archive that `Database.export` made, to make the database from. `ALREADY_EXISTS` if there is one. */
   import?: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 }
@@ -25,7 +30,7 @@ export type TestOptions = Pick<EngineOptions, "segmentBytes" | "tailBytes" | "ma
 
 /** The part that the engine is opened with. */
 export function engineOptions(options: OpenOptions & TestOptions, cacheBytes?: number): EngineOptions {
-  const { readOnly, create, durability, segmentBytes, tailBytes, maintenance } = options;
-  const all = { readOnly, create, durability, cacheBytes: options.cacheBytes ?? cacheBytes, segmentBytes, tailBytes, maintenance };
+  const { readOnly, create, durability, vectorBytes, segmentBytes, tailBytes, maintenance } = options;
+  const all = { readOnly, create, durability, cacheBytes: options.cacheBytes ?? cacheBytes, vectorBytes, segmentBytes, tailBytes, maintenance };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

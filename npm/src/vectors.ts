@@ -5,7 +5,7 @@ import { KoruError } from "./error.js";
 import type { Reader } from "./protocol/reader.js";
 import type { Writer } from "./protocol/writer.js";
 
-/** A vector as it is given: finite numbers, stored as 32-bit floats. At most 4096 of them, each at most 1e17 in size. */
+/** A vector as it is given: finite numbers, stored as 32-bit floats. At most 4096 of them, each at most 1e16 in size. */
 export type Vector = Float32Array | Float64Array | readonly number[];
 
 /** The vectors of a document, by name. */
@@ -33,6 +33,30 @@ export interface VectorConfig {
   /** What is kept in memory of each vector. `auto`, the default, is what suits the dimension. */
   codes: "auto" | "f32" | "f16" | "i8" | "i4" | "binary";
 }
+
+/** What is known of the vectors of one name of a collection. */
+export interface VectorInfo {
+  name: string;
+  /** How they are to be searched. */
+  config: VectorConfig;
+  /** Documents that have one now, as far as no other actor had a part in them. */
+  documents: number;
+  /** Versions that have one: what the index holds. */
+  versions: number;
+  /** The structure that is searched: what `auto` chose. */
+  index: "flat" | "hnsw";
+  /** What is kept in memory of each: what `auto` chose. */
+  codes: Exclude<VectorConfig["codes"], "auto">;
+  /** Versions that the graph has taken in; those behind them are scanned. */
+  linked: number;
+  /** Memory of the index, in bytes. */
+  memoryBytes: number;
+  /** Whether the index is made for this configuration. Until it is, searches compare every vector. */
+  ready: boolean;
+}
+
+/** A vector for each of some documents, in their order: one array with all rows one behind the other, or an array of vectors. */
+export type VectorRows = Float32Array | readonly Vector[];
 
 const DEFAULT = "default";
 
@@ -78,16 +102,26 @@ export function readVectors(reader: Reader): Vectors {
   return Object.fromEntries(Object.entries(wire).map(([name, bytes]) => [name, new Float32Array(bytes.buffer)]));
 }
 
-/** The rows of a matrix, or of a list of vectors: one for each of `count` documents. */
-export function rowsOf(vectors: unknown, count: number): (row: number) => Float32Array {
-  if (vectors instanceof Float32Array) {
-    const dimension = count === 0 ? 0 : vectors.length / count;
-    if (!Number.isInteger(dimension) || (count === 0 && vectors.length > 0)) {
-      throw invalid(`a matrix of ${vectors.length} numbers cannot be shared out among ${count} documents`);
-    }
-    return (row) => vectors.subarray(row * dimension, (row + 1) * dimension);
+/** Those of `putMany`: for each of `count` documents its entries, from rows under the name `default` or under several names. */
+export function rowsOf(vectors: unknown, count: number): (row: number) => [name: string, vector: Float32Array][] {
+  const unnamed = vectors instanceof Float32Array || Array.isArray(vectors);
+  if (!unnamed && (vectors === null || typeof vectors !== "object" || ArrayBuffer.isView(vectors))) {
+    throw invalid("vectors must be a Float32Array of all rows, an array of vectors, or an object from names to such");
   }
-  if (!Array.isArray(vectors)) throw invalid("vectors must be a Float32Array of all rows, or an array with a vector for each document");
-  if (vectors.length !== count) throw invalid(`there are ${vectors.length} vectors for ${count} documents`);
-  return (row) => floatsOf((vectors as unknown[])[row], DEFAULT);
+  const named = Object.entries(unnamed ? { [DEFAULT]: vectors } : vectors).map(([name, rows]) => [name, rowsOfName(rows, name, count)] as const);
+  return (row) => named.map(([name, rows]) => [name, rows(row)]);
+}
+
+function rowsOfName(rows: unknown, name: string, count: number): (row: number) => Float32Array {
+  if (rows instanceof Float32Array) {
+    const dimension = count === 0 ? rows.length : rows.length / count;
+    if (!Number.isInteger(dimension) || (count === 0 && dimension > 0)) {
+      throw invalid(`${rows.length} numbers of ${JSON.stringify(name)} cannot be shared out among ${count} documents`);
+    }
+    return (row) => rows.subarray(row * dimension, (row + 1) * dimension);
+  }
+  if (!Array.isArray(rows) || rows.length !== count) {
+    throw invalid(`vectors ${JSON.stringify(name)} must be a Float32Array of all rows, or an array with one for each of the ${count} documents`);
+  }
+  return (row) => floatsOf((rows as unknown[])[row], name);
 }

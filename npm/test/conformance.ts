@@ -13,7 +13,7 @@ import { readAt } from "./contract.js";
 /** What reads: a snapshot, or the present. */
 type View = Pick<api.Snapshot, "collection" | "collections" | "log">;
 
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 // The arguments of a step may be of any type: that the binding refuses wrong ones is part of what is tested.
 type Args = Record<string, any>;
 type Step = { op: string; [name: string]: Json };
@@ -380,7 +380,7 @@ class Run {
 /** The present, where the facade wants a moment: later than everything. */
 const NOW = 2n ** 62n;
 
-function untag(json: Json, saved: Map<string, unknown>): unknown {
+export function untag(json: Json, saved: Map<string, unknown>): unknown {
   if (json === null || typeof json !== "object") return json;
   if (Array.isArray(json)) return json.map((element) => untag(element, saved));
   const [[tag, value] = ["", null]] = Object.entries(json);
@@ -425,11 +425,11 @@ function expected(value: unknown): api.Expected {
   return value === "absent" ? null : (value as string | undefined);
 }
 
-function cause([collection, key, version]: string[]): api.DocumentVersion {
+export function cause([collection, key, version]: string[]): api.DocumentVersion {
   return { collection: collection!, key: key!, version: version! };
 }
 
-function moment(value: unknown): api.Moment | undefined {
+export function moment(value: unknown): api.Moment | undefined {
   if (value === "now" || value === undefined) return undefined;
   const [[kind, of] = ["", ""]] = Object.entries(value as Record<string, string>);
   if (kind === "commit_prefix") return { commit: of };
@@ -480,7 +480,7 @@ async function take<T>(rows: api.Rows<T>, limit: number | undefined): Promise<T[
   return taken;
 }
 
-function time(timestamp: bigint): string {
+export function time(timestamp: bigint): string {
   return `${timestamp >> 16n}+${timestamp & 0xffffn}`;
 }
 

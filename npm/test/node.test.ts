@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { after, test } from "node:test";
 import * as api from "../src/node.js";
 import { decodeValue, Reader } from "../src/protocol/reader.js";
@@ -242,4 +243,22 @@ test("an archive makes the same database elsewhere, and half an archive makes no
   // Any tar unpacks it.
   const list = spawnSync("tar", ["-tf", "-"], { input: whole, encoding: "utf8" }).stdout.trim().split("\n");
   assert.equal(list.at(-1), "root");
+});
+
+test("the example of retrieval finds passages by meaning and by words, and what was found stays what it was", () => {
+  const SAMPLE = fileURLToPath(new URL("../../docs/examples/data/wordnet-5k", import.meta.url));
+  const run = (...args: string[]) => {
+    const { stdout, stderr, status } = spawnSync(process.execPath, [fileURLToPath(new URL("rag.js", import.meta.url)), at("rag"), ...args], { env: { ...process.env, SAMPLE }, encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  const said = run();
+  assert.match(said, /\[1\] dairy product: .*\n/);
+  assert.match(said, /Question: food made from milk\n/);
+  assert.match(said, /to look at again: answers\/food made from milk\n/);
+  const [now, then] = ["now", "as it was"].map((when) => new RegExp(`${when}: +(.*)`).exec(said)![1]!.split(", "));
+  assert.deepEqual(now!.slice(0, 2), then!.slice(1), "the nearest one was withdrawn");
+  const words = run("which dog was bred in Newfoundland?");
+  assert.match(words, /words are compared/);
+  assert.match(words.split("Question:")[0]!, /Newfoundland/);
 });

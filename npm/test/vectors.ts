@@ -35,10 +35,12 @@ export async function everythingOfVectors(db: Api.Database): Promise<void> {
   equal([plain(await notes.vectors("m1")), plain(await notes.vectors("m2"))], [{ default: [0, 1] }, { default: [-1, 0] }]);
   await notes.putMany(new Map(items), { vectors: [[0, 2], floats(-2, 0)] });
   equal(plain(await notes.vectors("m2")), { default: [-2, 0] });
+  await notes.putMany(items, { vectors: { default: floats(0, 2, -2, 0), title: [[1], [2]] } });
+  equal(plain(await notes.vectors("m2")), { default: [-2, 0], title: [2] });
   const before = await db.snapshot();
   await notes.putMany([["m1", items[0]![1], { vector: [0, 3] }], ["m2", items[1]![1]]]);
   equal([plain(await notes.vectors("m1")), plain(await notes.vectors("m2"))], [{ default: [0, 3] }, {}], "a write replaces vectors too");
-  equal(plain(await before.collection("notes").vectors("m2")), { default: [-2, 0] });
+  equal(plain(await before.collection("notes").vectors("m2")), { default: [-2, 0], title: [2] });
   equal(await notes.putMany([], { vectors: floats() }), undefined);
 
   // Searches.
@@ -94,6 +96,10 @@ export async function everythingOfVectors(db: Api.Database): Promise<void> {
   equal((await notes.search({ vector: [3, 3], k: 1 })).map((hit) => [hit.key, hit.score]), [["t1", 1]]);
   equal((await notes.search({ vector: [3, 3], threshold: 3 })).map((hit) => hit.key).sort(), ["m1", "t1"]);
 
+  const [info, title] = await notes.vectorInfo();
+  equal([info!.name, info!.config.metric, info!.index, info!.memoryBytes > 0, title!.name], ["default", "euclidean", "flat", true, "title"]);
+  equal(info!.documents, 5, "a, b, m1, t1, t2");
+
   await refusals(db, first);
 }
 
@@ -115,6 +121,8 @@ async function refusals(db: Api.Database, version: string): Promise<void> {
     ["LIMIT_EXCEEDED", () => notes.put("x", 1, { vectors: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`v${i}`, [1]])) })],
     ["INVALID_ARGUMENT", () => notes.putMany([["x", 1], ["y", 2]], { vectors: new Float32Array(3) })],
     ["INVALID_ARGUMENT", () => notes.putMany([["x", 1], ["y", 2]], { vectors: [[1, 2]] })],
+    ["INVALID_ARGUMENT", () => notes.putMany([["x", 1]], { vectors: { default: 1 as Any } })],
+    ["INVALID_ARGUMENT", () => notes.putMany([["x", 1]], { vectors: 1 as Any })],
     ["INVALID_ARGUMENT", () => notes.putMany([], { vectors: new Float32Array(2) })],
     ["INVALID_ARGUMENT", () => notes.putMany({ x: 1 }, { vectors: new Float32Array(2) })],
     ["INVALID_ARGUMENT", () => notes.putMany([["x", 1, { vector: [1, 2] }]], { vectors: new Float32Array(2) })],

@@ -7,6 +7,7 @@ use crate::{
     error::{invalid, raise},
     handle::{Shared, call},
     import::Import,
+    interrupt::{self, ASKS_EVERY},
     iterate::{Changes, Log},
     moment::At,
     records::{Commit, Info, Lineage, Stats, Tag, VerifyReport},
@@ -16,6 +17,7 @@ use crate::{
 };
 use koru_delta::{Direction, VersionId, WatchOptions};
 use pyo3::prelude::*;
+use std::{ops::ControlFlow, time::Instant};
 
 /// An open database; `koru_delta.open` makes one. It can be used from any thread, and is closed by `close` or at the end of
 /// a `with`.
@@ -186,19 +188,30 @@ impl Database {
     }
 
     /// Reads everything and checks every checksum, hash and link. `progress` is called with the bytes of log read so far and
-    /// in all; once it raises it is not called again, and the exception is raised when the check is at its end.
+    /// in all, many times; if it raises, the check ends there.
     #[pyo3(signature = (progress=None))]
     fn verify(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<VerifyReport> {
         let mut raised = None;
         let report = call(py, || {
+            let mut asked = Instant::now();
             self.handle.get()?.verify_with(|done, all| {
-                let Some(progress) = progress.as_ref().filter(|_| raised.is_none()) else { return };
-                raised = Python::attach(|py| progress.call1(py, (done, all)).err());
+                if let Some(progress) = &progress {
+                    raised = Python::attach(|py| progress.call1(py, (done, all)).err());
+                }
+                let due = asked.elapsed() >= ASKS_EVERY;
+                if due {
+                    asked = Instant::now();
+                }
+                if raised.is_some() || (due && interrupt::came()) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
             })
-        })?;
+        });
         match raised {
             Some(e) => Err(e),
-            None => VerifyReport::new(py, &report),
+            None => VerifyReport::new(py, &report?),
         }
     }
 

@@ -4,7 +4,7 @@
 //! Invariant: in a process that was forked off, a handle of its parent is neither used nor dropped. Its threads are not
 //! there, its locks may be held for ever, and dropping it would write to and remove files that are the parent's.
 
-use crate::error::raise;
+use crate::{error::raise, interrupt};
 use koru_delta::{Database, Error, ErrorCode, Result};
 use pyo3::{exceptions::PyResourceWarning, prelude::*};
 use std::{
@@ -144,5 +144,5 @@ fn warn(py: Python<'_>, location: &str) {
 
 /// Calls the engine without the interpreter's lock.
 pub(crate) fn call<R: Send>(py: Python<'_>, what: impl FnOnce() -> Result<R> + Send) -> PyResult<R> {
-    py.detach(what).map_err(|e| raise(py, &e))
+    interrupt::detached(py, what)?.map_err(|e| raise(py, &e))
 }

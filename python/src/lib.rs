@@ -15,6 +15,7 @@ mod encode;
 mod error;
 mod handle;
 mod import;
+mod interrupt;
 mod iterate;
 mod moment;
 mod open;

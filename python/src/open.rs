@@ -5,6 +5,7 @@ use crate::{
     database::Database,
     error::invalid,
     handle::{Handle, call},
+    interrupt,
 };
 use koru_delta::{Durability, Maintenance, Options};
 use pyo3::{prelude::*, types::PyString};
@@ -81,6 +82,7 @@ enum Place {
 /// Opens what a caller names.
 pub(crate) fn open_with(path: &Bound<'_, PyAny>, options: Options, durability: &'static str) -> PyResult<Database> {
     let py = path.py();
+    let options = options.give_up_when(interrupt::came);
     let (database, location) = match place(path)? {
         Place::Memory => (call(py, || options.open_memory())?, None),
         Place::Directory(path) => {

@@ -16,8 +16,8 @@ def resident_bytes() -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
-@pytest.mark.parametrize("cycles", [30_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
-def test_memory_stays_the_same_over_many_writes_and_reads(tmp_path: Path, cycles: int) -> None:
+def test_memory_stays_the_same_over_a_million_writes_and_reads(tmp_path: Path) -> None:
+    cycles = 1_000_000
     with koru_delta.open(tmp_path / "db.koru", durability="none", cache_bytes=1 << 20) as db:
         documents = db.collection("c")
 
@@ -38,9 +38,9 @@ def test_memory_stays_the_same_over_many_writes_and_reads(tmp_path: Path, cycles
         db.checkpoint()
         gc.collect()
         # Objects of Python are counted one by one. Of the engine's memory stays what the end of the log takes, which is
-        # bounded, and about a byte of filters for each version; 100 lost bytes a cycle would be seen in the long run.
+        # bounded, and about a byte of filters for each version: 2 to 5 MiB in all. 17 lost bytes a cycle would be seen.
         assert sys.getallocatedblocks() - blocks < 1000
-        assert resident_bytes() - resident < (16 << 20) + cycles * 8
+        assert resident_bytes() - resident < 16 << 20
 
 
 def test_objects_are_let_go(db: koru_delta.Database) -> None:

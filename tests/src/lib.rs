@@ -13,5 +13,6 @@ pub mod model;
 pub mod mutate;
 pub mod random;
 pub mod simulate;
+pub mod tree;
 mod workload;
 pub mod writing;

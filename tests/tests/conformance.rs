@@ -18,12 +18,11 @@ mod run;
 mod script;
 #[path = "conformance/show.rs"]
 mod show;
-#[path = "conformance/tree.rs"]
-mod tree;
 #[path = "conformance/vectors.rs"]
 mod vectors;
 
 use koru_delta::storage::memory::MemoryStorage;
+use koru_tests::tree;
 use run::Place;
 use script::{OPS, Script};
 use std::{

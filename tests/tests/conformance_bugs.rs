@@ -15,8 +15,6 @@ mod run;
 mod script;
 #[path = "conformance/show.rs"]
 mod show;
-#[path = "conformance/tree.rs"]
-mod tree;
 #[path = "conformance/vectors.rs"]
 mod vectors;
 
@@ -24,6 +22,7 @@ use koru_delta::{
     bug::{Bug, activate},
     storage::memory::MemoryStorage,
 };
+use koru_tests::tree;
 use script::Script;
 use std::{fs, path::Path};
 

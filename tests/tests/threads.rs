@@ -9,7 +9,8 @@ mod list_append;
 use counting::CountingStorage;
 use koru_delta::storage::file::{FileStorage, Mode};
 use koru_delta::{Database, ErrorCode, Expected, KeyRange, Maintenance, Options, Order, WriteOptions};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::{Duration, Instant};
 
@@ -108,6 +109,73 @@ fn readers_are_not_held_up_by_an_open_transaction() {
     std::thread::sleep(Duration::from_millis(300).saturating_sub(held.elapsed()));
     transaction.commit().unwrap();
     assert_eq!(users.get("000").unwrap().unwrap().value().unwrap().as_i64(), Some(1000));
+}
+
+/// A wait that nobody can end would hold a program until somebody else's transaction ends, however long that takes.
+#[test]
+fn a_writer_that_waits_for_its_turn_gives_up_when_it_is_told_to_and_has_written_nothing() {
+    static GIVE_UP: AtomicBool = AtomicBool::new(false);
+    let db = Options::new().give_up_when(|| GIVE_UP.load(Ordering::Relaxed)).open_memory().unwrap();
+    let documents = db.collection("c");
+    let mut transaction = db.begin().unwrap();
+    transaction.put("c", "k", &1).unwrap();
+    std::thread::scope(|scope| {
+        let calls: [Box<dyn FnOnce() -> ErrorCode + Send>; 3] = [
+            Box::new(|| documents.put("waiting", &1).unwrap_err().code()),
+            Box::new(|| db.begin().map(drop).unwrap_err().code()),
+            Box::new(|| db.checkpoint().unwrap_err().code()),
+        ];
+        let waiting: Vec<_> = calls.into_iter().map(|call| scope.spawn(call)).collect();
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(waiting.iter().all(|call| !call.is_finished()), "nobody gives up without being told");
+        GIVE_UP.store(true, Ordering::Relaxed);
+        waiting.into_iter().for_each(|call| assert_eq!(call.join().unwrap(), ErrorCode::Aborted));
+    });
+    // Who has the turn is not asked.
+    transaction.commit().unwrap();
+    assert!(documents.get("waiting").unwrap().is_none());
+    assert!(documents.get("k").unwrap().is_some());
+    documents.put("later", &1).unwrap();
+    db.close().unwrap();
+}
+
+/// Closing has stopped what it cannot start again, so it waits, whatever is said.
+#[test]
+fn closing_does_not_give_up() {
+    let db = Options::new().give_up_when(|| true).open_memory().unwrap();
+    let transaction = db.begin().unwrap();
+    std::thread::scope(|scope| {
+        let closing = scope.spawn(|| db.close());
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!closing.is_finished());
+        transaction.rollback();
+        closing.join().unwrap().unwrap();
+    });
+}
+
+/// Reading everything takes long, so whoever is told of the progress may end it. With the first word, and with the last.
+#[test]
+fn verify_ends_when_it_is_told_to() {
+    let db = Options::new().open_memory().unwrap();
+    let rows = (0..10_000).map(|n| (n.to_string(), n));
+    db.collection("c").put_many(rows).unwrap();
+    db.checkpoint().unwrap();
+    let mut words = 0;
+    db.verify_with(|_, _| {
+        words += 1;
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert!(words > 3, "of tables, of commits and of the index");
+    for last in [1, words / 2, words] {
+        let mut heard = 0;
+        let ended = db.verify_with(|_, _| {
+            heard += 1;
+            if heard == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!((ended.unwrap_err().code(), heard), (ErrorCode::Aborted, last));
+    }
+    assert!(db.verify().unwrap().is_ok());
 }
 
 fn counted(delay: Duration) -> (tempfile::TempDir, Arc<CountingStorage>, Database) {

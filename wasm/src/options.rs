@@ -35,6 +35,8 @@ extern "C" {
     fn durability(this: &JsOptions) -> Option<String>;
     #[wasm_bindgen(method, getter, js_name = cacheBytes)]
     fn cache_bytes(this: &JsOptions) -> Option<f64>;
+    #[wasm_bindgen(method, getter, js_name = vectorBytes)]
+    fn vector_bytes(this: &JsOptions) -> Option<f64>;
     #[wasm_bindgen(method, getter, js_name = segmentBytes)]
     fn segment_bytes(this: &JsOptions) -> Option<f64>;
     #[wasm_bindgen(method, getter, js_name = tailBytes)]
@@ -69,6 +71,7 @@ impl JsOptions {
             durability,
             manual_maintenance,
             cache_bytes: self.cache_bytes().map_or(defaults.cache_bytes, |bytes| bytes as usize),
+            vector_bytes: self.vector_bytes().map_or(defaults.vector_bytes, |bytes| bytes as usize),
             segment_bytes: self.segment_bytes().map_or(defaults.segment_bytes, |bytes| bytes as u64),
             tail_bytes: self.tail_bytes().map_or(defaults.tail_bytes, |bytes| bytes as u64),
         })

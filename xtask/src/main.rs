@@ -37,6 +37,7 @@ cargo xtask <command>
   bench [store] [ARGS]       compares koru with its peers on this machine
   bench browser [ARGS]       compares the npm package with its peers in Chromium
   bench python [ARGS]        the same for the Python package
+  bench vectors --data DIR   compares vector search with its peers, on the sets that are in a folder (--help tells more)
   simulate [ARGS]            runs a campaign of simulated crashes, for example --crashes 1000000 --seed 1
   kills [COUNT]              kills browsers and Node in mid-write, 30 times for each storage, and looks for what is lost
   docs [--check]             writes docs/reference from the code, or checks that it is up to date
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         ["bench"] => bench(&["store"]),
         ["bench", "browser", rest @ ..] => npm::bench(rest),
         ["bench", "python", rest @ ..] => python::bench(rest),
+        ["bench", "vectors", rest @ ..] => python::bench_vectors(rest),
         ["bench", rest @ ..] => bench(rest),
         ["simulate", rest @ ..] => simulate(rest),
         ["kills"] => npm::kill("30"),

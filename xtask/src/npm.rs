@@ -21,13 +21,14 @@ pub(crate) fn build() -> Result<String> {
     Ok(sizes)
 }
 
-/// `npm test` with a fresh build, and what it starts: the browsers, and a `koru` whose files it reads and writes.
+/// `npm test` with a fresh build, and what it starts: the browsers, and programs in Rust whose files it reads and writes.
 fn tests() -> Result<Command> {
     let mut command = node::npm(&folder());
     let [webkit, display] = browsers::webkit()?;
     command.env("KORU_CHROMIUM", browsers::chromium()?).env("KORU_FIREFOX", browsers::firefox()?);
     command.env("KORU_WEBKIT", webkit).env("KORU_XVFB", display);
-    command.env("KORU_BIN", release::koru_for_tests()?).arg("test");
+    command.env("KORU_BIN", release::for_tests("koru-server", "koru")?);
+    command.env("KORU_EXCHANGE", release::for_tests("koru-tests", "exchange")?).arg("test");
     Ok(command)
 }
 

@@ -5,7 +5,8 @@
 
 use crate::{
     Result, packages,
-    process::{root, run, works},
+    process::{cargo, root, run, works},
+    release,
     report::{megabytes, timed},
 };
 use std::{
@@ -67,20 +68,24 @@ impl Environment {
     }
 
     fn make() -> Result<Environment> {
-        let (python, list) = (interpreter()?, folder().join("requirements.txt"));
         let environment = Environment::place();
-        let wanted =
-            format!("{python}\n{}", fs::read_to_string(&list).map_err(|e| format!("{}: {e}", list.display()))?);
-        let stamp = environment.0.join("koru-stamp");
+        environment.fill(&folder().join("requirements.txt"))?;
+        Ok(environment)
+    }
+
+    /// Has in it what a list of requirements says, unless it has already.
+    fn fill(&self, list: &Path) -> Result<()> {
+        let python = interpreter()?;
+        let wanted = format!("{python}\n{}", fs::read_to_string(list).map_err(|e| format!("{}: {e}", list.display()))?);
+        let stamp = self.0.join("koru-stamp");
         if fs::read_to_string(&stamp).is_ok_and(|kept| kept == wanted) {
-            return Ok(environment);
+            return Ok(());
         }
         timed("python: an environment with the tools, some minutes the first time", || {
-            run(Command::new(&python).args(["-m", "venv", "--clear"]).arg(&environment.0))?;
-            run(environment.pip().args(["install", "--require-hashes", "--only-binary", ":all:", "-r"]).arg(&list))
+            run(Command::new(&python).args(["-m", "venv", "--clear"]).arg(&self.0))?;
+            run(self.pip().args(["install", "--require-hashes", "--only-binary", ":all:", "-r"]).arg(list))
         })?;
-        fs::write(&stamp, wanted).map_err(|e| format!("{}: {e}", stamp.display()))?;
-        Ok(environment)
+        fs::write(&stamp, wanted).map_err(|e| format!("{}: {e}", stamp.display()))
     }
 
     fn programs(&self) -> PathBuf {
@@ -159,7 +164,10 @@ pub(crate) fn test() -> Result<String> {
     }
     // Programs that data comes from or goes to are looked for where they are for us.
     let path = env::var_os("PATH").unwrap_or_default();
-    run(inside("pytest").arg("--quiet").env("PATH", environment.programs()).env("KORU_PATH", path))?;
+    let exchange = release::for_tests("koru-tests", "exchange")?;
+    let mut pytest = inside("pytest");
+    pytest.env("PATH", environment.programs()).env("KORU_PATH", path).env("KORU_EXCHANGE", exchange);
+    run(pytest.arg("--quiet"))?;
     Ok(note)
 }
 
@@ -187,6 +195,18 @@ pub(crate) fn bench(args: &[&str]) -> Result<()> {
     run(command.current_dir(root().join("target/python")).arg(folder().join("bench/bench.py")).args(args))?;
     println!("{}", size(&wheel)?);
     Ok(())
+}
+
+/// Compares vector search with its peers, which are large and have an environment of their own.
+pub(crate) fn bench_vectors(args: &[&str]) -> Result<()> {
+    let folder = root().join("bench/vectors");
+    let peers = Environment(root().join("target/vectors/environment"));
+    peers.fill(&folder.join("requirements.txt"))?;
+    run(cargo().args(["build", "--release", "--package", "koru-bench"]))?;
+    let program = root().join("target/release").join(format!("koru-bench{}", env::consts::EXE_SUFFIX));
+    let mut command = peers.program("python");
+    command.current_dir(root()).arg(folder.join("bench.py")).arg("--koru").arg(program);
+    run(command.args(args))
 }
 
 /// Formats the package and its examples, where the tool for it is there already.

@@ -25,11 +25,11 @@ pub(crate) fn koru() -> Result<PathBuf> {
     executable(&messages)
 }
 
-/// Builds `koru` with its checks, and returns where it is.
-pub(crate) fn koru_for_tests() -> Result<PathBuf> {
+/// Builds a program of a package with its checks, and returns where it is.
+pub(crate) fn for_tests(package: &str, program: &str) -> Result<PathBuf> {
     executable(&output(
         cargo()
-            .args(["build", "--package", "koru-server", "--bin", "koru"])
+            .args(["build", "--package", package, "--bin", program])
             .args(["--message-format", "json-render-diagnostics"]),
     )?)
 }
@@ -38,7 +38,7 @@ fn executable(messages: &str) -> Result<PathBuf> {
     json_strings(messages, "executable")
         .pop()
         .map(PathBuf::from)
-        .ok_or_else(|| "cargo built koru but did not say where the binary is".into())
+        .ok_or_else(|| "cargo did not say where it left the binary".into())
 }
 
 /// The size of a build, or an error if it is too large.

@@ -184,7 +184,8 @@ impl Inner {
             let _ = thread.join();
         }
         let _turn = self.maintenance.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let _gate = self.gate.acquire()?;
+        // What was stopped above does not start again.
+        let _gate = self.gate.acquire_surely()?;
         let _flush = self.flush_turn();
         let _vectors = self.vectors_turn();
         let result = ready(self.engine.close());

@@ -36,7 +36,7 @@ use crate::{
 };
 use gate::Gate;
 use settle::Flusher;
-use std::{path::Path, sync::Arc};
+use std::{ops::ControlFlow, path::Path, sync::Arc};
 
 /// The one engine behind all handles.
 pub(crate) struct Inner {
@@ -315,14 +315,14 @@ impl Database {
     /// # Errors
     /// Only where something cannot be read at all; damage is in the report.
     pub fn verify(&self) -> Result<VerifyReport> {
-        self.verify_with(|_, _| {})
+        self.verify_with(|_, _| ControlFlow::Continue(()))
     }
 
-    /// As [`Database::verify`], and tells `progress` the bytes of log read so far and in all.
+    /// As [`Database::verify`], and tells `progress` the bytes of log read so far and in all, many times, which may end it.
     ///
     /// # Errors
-    /// As [`Database::verify`].
-    pub fn verify_with(&self, mut progress: impl FnMut(u64, u64)) -> Result<VerifyReport> {
+    /// As [`Database::verify`]; `ABORTED` if `progress` ended it.
+    pub fn verify_with(&self, mut progress: impl FnMut(u64, u64) -> ControlFlow<()>) -> Result<VerifyReport> {
         ready(self.0.engine.verify(&mut progress))
     }
 

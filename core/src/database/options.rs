@@ -1,6 +1,6 @@
 //! How a database is opened.
 
-use super::{Database, Inner, maintenance::Maintainer, ready};
+use super::{Database, Inner, gate::Gate, maintenance::Maintainer, ready};
 use crate::{
     ErrorCode, Host, Result,
     engine::{Engine, EngineOptions, model::Durability},
@@ -50,6 +50,7 @@ pub struct Options {
     read_only: bool,
     create: bool,
     host: Arc<dyn Host>,
+    give_up: Option<fn() -> bool>,
 }
 
 impl Default for Options {
@@ -64,6 +65,7 @@ impl Default for Options {
             read_only: false,
             create: true,
             host: Arc::new(SystemHost),
+            give_up: None,
         }
     }
 }
@@ -146,6 +148,14 @@ impl Options {
         self
     }
 
+    /// Whom a call asks, ten times a second, while it waits for another thread's transaction or write: with `true` it gives
+    /// up with `ABORTED`, and has written nothing. A commit that has begun is driven to its end, and closing waits.
+    #[must_use]
+    pub fn give_up_when(mut self, asked: fn() -> bool) -> Self {
+        self.give_up = Some(asked);
+        self
+    }
+
     /// Opens the directory at `path`.
     ///
     /// # Errors
@@ -194,8 +204,8 @@ impl Options {
         let engine = opened.inspect_err(|_| drop(storage.close()))?;
         let inner = Arc::new(Inner {
             engine,
+            gate: Gate::new(self.give_up),
             options: self,
-            gate: Default::default(),
             flusher: Default::default(),
             maintenance: Maintainer::default(),
             watchers: Default::default(),

@@ -22,7 +22,8 @@ use crate::{
     storage::AsyncStorage,
     vector::{
         Codes, VectorConfig,
-        index::{Found, Index, Layout, Structure},
+        flat::Candidate,
+        index::{Found, Index, Layout, Structure, keep},
         mask::Mask,
         rows::{Place, Rows, Stamp, Until},
         score,
@@ -33,6 +34,9 @@ use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
 /// What reading a vector from the log and comparing it takes, in nanoseconds: what the planner counts with. One number for
 /// all platforms, so that they plan alike.
 const COMPARE_NS: u64 = 1500;
+
+/// Rows of a block of codes.
+const BLOCK_ROWS: usize = 16;
 
 /// Answers of a filter that are kept at once.
 const ANSWERS: usize = 1024;
@@ -48,17 +52,6 @@ fn scan_ps(codes: Codes) -> u64 {
     }
 }
 
-/// How many of the best by code are compared exactly, for the nearest `k` to be among them.
-fn compared(codes: Codes, k: usize) -> usize {
-    match codes {
-        Codes::F32 => k,
-        Codes::F16 => k + 10,
-        Codes::I8 => k + k / 2 + 10,
-        Codes::I4 | Codes::Auto => k + k / 2 + 40,
-        Codes::Binary => 20 * k + 200,
-    }
-}
-
 /// How many candidates the graph follows, if it is not said.
 fn default_ef(k: usize) -> usize {
     (2 * k).max(64)
@@ -69,8 +62,16 @@ struct Way {
     plan: Plan,
     reason: String,
     degraded: bool,
-    /// With their scores, if these are exact.
-    rows: Vec<(u32, Option<f32>)>,
+    rows: Vec<Reached>,
+}
+
+/// A row that is to be compared.
+struct Reached {
+    row: u32,
+    /// Its score, if that is known.
+    score: Option<f32>,
+    /// What its score is hardly better than, if that is known.
+    at_best: Option<f32>,
 }
 
 /// What is known of a row beside its vector.
@@ -122,9 +123,10 @@ impl<S: AsyncStorage> Engine<S> {
 
         let mut best = Best::new(asked.query.metric(), asked.search.k, asked.search.threshold);
         let (mut vector, mut compared) = (Vec::new(), 0);
-        for (row, exact) in way.rows {
-            let score = match exact {
+        for Reached { row, score, at_best } in way.rows {
+            let score = match score {
                 Some(score) => score,
+                None if at_best.is_some_and(|at_best| !best.wants(at_best)) => continue,
                 None => {
                     let Some(place) = self.with_index(&named, |index| index.rows.place(row)).flatten() else { continue };
                     compared += 1;
@@ -225,7 +227,7 @@ fn choose(
 ) -> Way {
     let search = asked.search;
     let all = |reason: String, degraded| {
-        let rows = mask.iter().map(|row| (row, None)).collect();
+        let rows = mask.iter().map(|row| Reached { row, score: None, at_best: None }).collect();
         Way { plan: Plan::Rows, reason, degraded, rows }
     };
     let Some(structure) = index.ready(config) else {
@@ -236,24 +238,24 @@ fn choose(
         return all("an exact search was asked for: every row is compared".into(), false);
     }
     let ef = search.ef.unwrap_or(default_ef(search.k)).max(search.k);
-    let keep = match structure.layout().graph {
-        true => compared(codes, search.k).min(ef.max(search.k)),
-        false => compared(codes, search.k),
+    let wanted = match structure.layout().graph {
+        true => keep(codes, search.k).min(ef),
+        false => keep(codes, search.k),
     };
-    let scan = scan_cost(structure.layout(), mask.rows()) + keep as u64 * COMPARE_NS;
-    if taken as u64 * COMPARE_NS <= scan && codes != Codes::F32 {
-        return all(format!("{taken} rows are compared sooner than the codes of all"), false);
+    if taken as u64 * COMPARE_NS <= scan_ns(structure.layout(), mask.rows(), taken, wanted) && codes != Codes::F32 {
+        return all(format!("{taken} rows are compared sooner than their codes"), false);
     }
-    let Found { by_graph, exact, rows } = structure.search(&asked.query, mask, keep, ef, scratch);
+    let Found { by_graph, exact, rows } = structure.search(&asked.query, mask, wanted, ef, scratch);
     let (plan, reason) = match (by_graph, exact) {
-        (true, _) => (Plan::Graph, format!("the graph was followed with ef {ef}, and {} rows compared", rows.len())),
+        (true, _) => (Plan::Graph, format!("the graph was followed with ef {ef}")),
         (false, true) => (Plan::Rows, format!("all {taken} rows are in memory as they are")),
         (false, false) => {
             let why = why_no_graph(structure);
-            (Plan::Flat, format!("the codes ({}) of {taken} rows were scanned, and {} rows compared{why}", codes.name(), rows.len()))
+            (Plan::Flat, format!("the codes ({}) of {taken} rows were scanned{why}", codes.name()))
         }
     };
-    let rows = rows.into_iter().map(|(row, score)| (row, exact.then_some(score))).collect();
+    let row = |c: Candidate| Reached { row: c.row, score: exact.then_some(c.score), at_best: Some(c.at_best) };
+    let rows = rows.into_iter().map(row).collect();
     Way { plan, reason, degraded: false, rows }
 }
 
@@ -265,6 +267,11 @@ fn why_no_graph(structure: &Structure) -> String {
     }
 }
 
-fn scan_cost(layout: Layout, rows: usize) -> u64 {
-    (rows * layout.dimension) as u64 * scan_ps(layout.codes) / 1000
+/// What a scan of the codes of `taken` of so many rows takes, and comparing the best of them.
+fn scan_ns(layout: Layout, rows: usize, taken: usize, wanted: usize) -> u64 {
+    // Rows are laid out in blocks, and a block is gone over as a whole.
+    let touched = rows.min(taken.saturating_mul(BLOCK_ROWS));
+    let scan = (touched * layout.dimension) as u64 * scan_ps(layout.codes) / 1000;
+    // Most of those that are kept are not compared in the end.
+    scan + (wanted as u64 / 8).max(1) * COMPARE_NS
 }

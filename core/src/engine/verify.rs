@@ -18,9 +18,23 @@ use crate::{
     vector::Vectors,
 };
 use alloc::{format, string::String, vec::Vec};
+use core::ops::ControlFlow;
 
 /// Problems that a report lists before it only counts on.
 const PROBLEMS_MAX: usize = 100;
+
+/// Versions of the index that are counted before progress is told again: some milliseconds' worth.
+const VERSIONS_A_TIME: u64 = 4096;
+
+/// Who is told the bytes of log read so far and in all, and may end it.
+pub(crate) type Progress<'p> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'p;
+
+fn tell(progress: &mut Progress<'_>, done: u64, all: u64) -> Result<()> {
+    match progress(done, all) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::new(ErrorCode::Aborted, "the check was given up before its end")),
+    }
+}
 
 /// What verify found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,25 +98,31 @@ impl<S: AsyncStorage> Engine<S> {
     /// Everything is read; nothing is changed.
     ///
     /// # Errors
-    /// Only where something cannot be read at all; damage is in the report.
-    pub(crate) async fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport> {
+    /// Only where something cannot be read at all, and `ABORTED` if `progress` ended it; damage is in the report.
+    pub(crate) async fn verify(&self, progress: &mut Progress<'_>) -> Result<VerifyReport> {
         self.check_open()?;
         let view = self.exact_view();
+        let log_bytes: u64 = (self.storage.list().await?.iter())
+            .filter(|info| matches!(info.name, FileName::Segment(_)))
+            .map(|info| info.bytes)
+            .sum();
         let mut report = VerifyReport { tables: view.state.tables.len() as u64, ..VerifyReport::default() };
         if let Err(e) = self.verify_root().await {
             report.damage(e)?;
         }
         for table in view.state.tables.iter() {
+            tell(progress, 0, log_bytes)?;
             if let Err(e) = table.verify(&self.storage).await {
                 report.damage(e)?;
             }
         }
         let snapshots = self.verify_vector_snapshots(&mut report).await?;
-        if let Err(e) = self.verify_log(&view, &snapshots, &mut report, progress).await {
+        let mut told = |done| tell(progress, done, log_bytes);
+        if let Err(e) = self.verify_log(&view, &snapshots, &mut report, &mut told).await {
             report.damage(e)?;
             return Ok(report);
         }
-        if let Err(e) = self.verify_index(&view, &mut report).await {
+        if let Err(e) = self.verify_index(&view, &mut report, &mut |done| tell(progress, done, log_bytes)).await {
             report.damage(e)?;
         }
         Ok(report)
@@ -122,6 +142,9 @@ impl<S: AsyncStorage> Engine<S> {
         let mut positions = Vec::new();
         for number in self.vector_snapshots().await? {
             let file = FileName::Vectors(number);
+            if self.is_unfinished_snapshot(number).await.unwrap_or(true) {
+                continue;
+            }
             match self.read_vector_snapshot(number).await {
                 Ok(snapshot) if snapshot.is_whole() => positions.push((file, snapshot.position)),
                 Ok(_) => report.note(format!("{file}: what the snapshot says does not fit together")),
@@ -138,14 +161,10 @@ impl<S: AsyncStorage> Engine<S> {
         view: &View,
         snapshots: &[(FileName, Position)],
         report: &mut VerifyReport,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<()> {
         let segments = self.segments.read().clone();
         let first = segments.first().map_or(1, |s| s.number);
-        let total: u64 = (self.storage.list().await?.iter())
-            .filter(|info| matches!(info.name, FileName::Segment(_)))
-            .map(|info| info.bytes)
-            .sum();
         let begin = self.segment_begin(first).await?;
         if first == 1 && (begin.sequence, begin.chain) != (0, CHAIN_START) {
             return Err(Error::corrupt(FileName::Segment(1), 0, "the first segment does not begin the log"));
@@ -164,7 +183,7 @@ impl<S: AsyncStorage> Engine<S> {
                     report.commits += 1;
                     report.versions += checked.keys.len() as u64;
                     self.compare(view, checked, report).await?;
-                    progress(report.log_bytes, total);
+                    progress(report.log_bytes)?;
                 }
                 None if follower.enter_next(&self.storage).await? == Next::Entered => report.segments += 1,
                 None => {
@@ -209,12 +228,20 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// Counts the versions of the index: every one of the log was found in it, so more are too many.
-    async fn verify_index(&self, view: &View, report: &mut VerifyReport) -> Result<()> {
+    async fn verify_index(
+        &self,
+        view: &View,
+        report: &mut VerifyReport,
+        progress: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<()> {
         let mut cursor = view.cursor();
         let mut more = cursor.seek(self.blocks(), &key::VERSIONS).await?;
         let mut versions = 0;
         while more && cursor.key().starts_with(&key::VERSIONS) {
             versions += 1;
+            if versions % VERSIONS_A_TIME == 0 {
+                progress(report.log_bytes)?;
+            }
             more = cursor.next(self.blocks()).await?;
         }
         if versions != report.versions {

@@ -92,7 +92,7 @@ impl<S: AsyncStorage> Inner<S> {
     }
 
     /// Brings the indexes of vectors up to a commit, before a search that sees it.
-    async fn know_vectors(&self, sequence: u64) -> Result<()> {
+    pub(crate) async fn know_vectors(&self, sequence: u64) -> Result<()> {
         if self.engine.vectors_know(sequence) {
             return Ok(());
         }

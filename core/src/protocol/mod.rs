@@ -116,6 +116,7 @@ mod operation {
     pub(super) const VECTORS: u8 = 34;
     pub(super) const CONFIGURE_VECTORS: u8 = 35;
     pub(super) const VECTOR_CONFIG: u8 = 36;
+    pub(super) const VECTOR_INFO: u8 = 37;
 }
 
 /// One message of a batch.
@@ -322,6 +323,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
             operation::VECTORS => self.vectors(given).await,
             operation::CONFIGURE_VECTORS => self.configure_vectors(given).await,
             operation::VECTOR_CONFIG => self.vector_config(given).await,
+            operation::VECTOR_INFO => self.vector_info(given).await,
             other => Err(Error::invalid(format!("there is no operation {other}"))),
         }
     }

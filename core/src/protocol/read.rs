@@ -13,6 +13,7 @@ use crate::{
     storage::AsyncStorage,
 };
 use alloc::{string::String, vec::Vec};
+use core::ops::ControlFlow;
 
 /// A `get` as far as it comes without waiting.
 pub(super) enum Get {
@@ -156,7 +157,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
 
     pub(super) async fn verify(&self, given: Arguments<'_>) -> Result<Results> {
         given.end()?;
-        encode(&results::report(&self.engine().verify(&mut |_, _| {}).await?))
+        encode(&results::report(&self.engine().verify(&mut |_, _| ControlFlow::Continue(())).await?))
     }
 
     pub(super) async fn info(&self, given: Arguments<'_>) -> Result<Results> {

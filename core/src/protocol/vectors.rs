@@ -11,12 +11,12 @@ use super::{
     results::{self, Results},
 };
 use crate::{
-    Error, Filter, Order, Result, Value,
+    Error, Filter, Map, Order, Result, Value,
     codec::{
         self,
         value::{Item, write},
     },
-    engine::{Draft, Explain, Hit, Search},
+    engine::{Draft, Explain, Hit, Search, VectorInfo},
     storage::AsyncStorage,
     vector::{Codes, DEFAULT_VECTOR, IndexKind, Metric, VectorConfig, Vectors},
 };
@@ -194,4 +194,28 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         let config = self.engine().vector_config(&self.engine().view(), collection, name).await?;
         super::read::encode(&config.map_or(Value::Null, VectorConfig::to_value))
     }
+
+    pub(super) async fn vector_info(&self, mut given: Arguments<'_>) -> Result<Results> {
+        let collection = given.text("collection")?;
+        given.end()?;
+        self.engine().check_open()?;
+        self.database.0.know_vectors(self.engine().published()).await?;
+        let infos = self.engine().vector_info(collection).await?;
+        super::read::encode(&Value::Array(infos.iter().map(info).collect()))
+    }
+}
+
+fn info(info: &VectorInfo) -> Value {
+    let number = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
+    Value::from(Map::from([
+        ("name", Value::from(&*info.name)),
+        ("config", info.config.to_value()),
+        ("documents", number(info.documents)),
+        ("versions", number(info.versions)),
+        ("index", Value::from(info.index.name())),
+        ("codes", Value::from(info.codes.name())),
+        ("linked", number(info.linked)),
+        ("memory_bytes", number(info.memory_bytes)),
+        ("ready", Value::Bool(info.ready)),
+    ]))
 }

@@ -8,7 +8,7 @@
 use super::{
     Codes, IndexKind, Metric, VectorConfig,
     code::int8,
-    flat::{self, Flat},
+    flat::{self, Candidate, Flat},
     hnsw::{self, Graph, Params, Scratch, parallel::Parallel},
     mask::Mask,
     rows::Rows,
@@ -72,8 +72,8 @@ pub(crate) struct Found {
     pub(crate) by_graph: bool,
     /// Whether the scores are exact.
     pub(crate) exact: bool,
-    /// Rows and scores by code: larger is nearer, unless they are exact.
-    pub(crate) rows: Vec<(u32, f32)>,
+    /// The best by code first.
+    pub(crate) rows: Vec<Candidate>,
 }
 
 impl Structure {
@@ -157,9 +157,7 @@ impl Structure {
     pub(crate) fn search(&self, query: &Query, mask: &Mask, keep: usize, ef: usize, scratch: &mut Scratch) -> Found {
         match &self.rows {
             Kept::Flat(flat) => {
-                let found = flat.scan(query, Some(mask), keep);
-                let rows = found.iter().map(|c| (c.row, c.score)).collect();
-                Found { by_graph: false, exact: flat.is_exact(), rows }
+                Found { by_graph: false, exact: flat.is_exact(), rows: flat.scan(query, Some(mask), keep) }
             }
             Kept::Bytes { codes, graph } => {
                 let probe = codes.query(query.vector());
@@ -168,7 +166,7 @@ impl Structure {
                 let mut by_graph = false;
                 if self.follows_graph() {
                     let count = mask.first(linked as usize);
-                    let filter = hnsw::Filter { accept: mask.words(), count };
+                    let filter = hnsw::Filter { accept: mask, count };
                     let filter = (count < linked as usize).then_some(filter);
                     let walked = graph.search(codes, &probe, ef.max(keep), filter, scratch);
                     by_graph = walked.is_some();
@@ -176,11 +174,16 @@ impl Structure {
                 }
                 let from = if by_graph { linked } else { 0 };
                 if from < len {
-                    found.extend(hnsw::scan(codes, &probe, from..len, Some(mask.words()), keep, scratch));
+                    found.extend(hnsw::scan(codes, &probe, from..len, Some(mask), keep, scratch));
                 }
                 found.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
                 found.truncate(keep);
-                let rows = found.into_iter().map(|c| (c.row, c.score)).collect();
+                // How far a score by one-byte code may be off is not known: all of them are compared.
+                let at_best = match self.layout.metric {
+                    Metric::Euclidean => f32::NEG_INFINITY,
+                    Metric::Cosine | Metric::Dot => f32::INFINITY,
+                };
+                let rows = found.iter().map(|c| Candidate { row: c.row, score: c.score, at_best }).collect();
                 Found { by_graph, exact: false, rows }
             }
         }
@@ -246,6 +249,14 @@ fn part<'i>(input: &mut Cursor<'i>) -> Option<&'i [u8]> {
 impl Kept {
     fn filter_if(self, keep: bool) -> Option<Kept> {
         keep.then_some(self)
+    }
+}
+
+/// How many of the best by code are to be compared exactly, for the nearest `k` to be among them.
+pub(crate) fn keep(codes: Codes, k: usize) -> usize {
+    match codes {
+        Codes::I8 => k + k / 2 + 10,
+        codes => flat_codes(codes).keep(k),
     }
 }
 

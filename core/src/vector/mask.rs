@@ -119,6 +119,14 @@ impl Mask {
         self.words.get(block / 4).map_or(0, |word| (word >> (block % 4 * 16)) as u16)
     }
 
+    /// How many groups of 16 rows have one in the set.
+    pub(crate) fn sixteens(&self) -> usize {
+        // The highest bit of each group: set by the bits below it if there are any, or set already.
+        const HIGHEST: u64 = 0x8000_8000_8000_8000;
+        let any = |word: &u64| (((word & !HIGHEST) + !HIGHEST) | word) & HIGHEST;
+        self.words.iter().map(|word| any(word).count_ones() as usize).sum()
+    }
+
     /// The 64 rows from `64 * word` on, the first one in the lowest bit.
     pub(crate) fn word(&self, word: usize) -> u64 {
         self.words.get(word).copied().unwrap_or(0)
@@ -158,6 +166,7 @@ mod tests {
             }
             prop_assert_eq!(mask.count(), set.len());
             prop_assert!((0..500).all(|row| mask.contains(row) == set.contains(&row)));
+            prop_assert_eq!(mask.sixteens(), (0..40).filter(|block| mask.sixteen(*block) != 0).count());
             for block in 0..40 {
                 let bits = mask.sixteen(block);
                 prop_assert!((0..16).all(|bit| (bits >> bit & 1 == 1) == set.contains(&(block as u32 * 16 + bit))));

@@ -206,7 +206,7 @@ pub(crate) fn check(name: &str, vector: &[f32]) -> Result<()> {
                 _ => "too large",
             };
             Err(Error::invalid(format!(
-                "number {at} of vector {name:?} is {what}: finite ones up to 1e17 are possible"
+                "number {at} of vector {name:?} is {what}: finite ones up to 1e16 are possible"
             )))
         }
     }
@@ -272,6 +272,8 @@ mod tests {
             assert_eq!(code, ErrorCode::InvalidArgument);
             assert!(message.contains("number 1 of vector \"default\""), "{message}");
         }
+        let largest = format!("{:e}", limits::VECTOR_COMPONENT_MAX);
+        assert!(refused(Vectors::from([f32::MAX])).1.contains(&largest));
         assert_eq!(refused(Vectors::from([])).0, ErrorCode::InvalidArgument);
         assert_eq!(refused(Vectors::new().with("", [1.0])).0, ErrorCode::InvalidArgument);
         assert_eq!(refused(Vectors::new().with("a/b", [1.0])).0, ErrorCode::InvalidArgument);

@@ -7,6 +7,7 @@ export interface EngineOptions {
   create?: boolean;
   durability?: "strict" | "relaxed" | "none";
   cacheBytes?: number;
+  vectorBytes?: number;
   segmentBytes?: number;
   tailBytes?: number;
   maintenance?: "inline" | "manual";

@@ -37,6 +37,7 @@ export const Operation = {
   vectors: 34,
   configureVectors: 35,
   vectorConfig: 36,
+  vectorInfo: 37,
 } as const;
 
 export type Operation = (typeof Operation)[keyof typeof Operation];

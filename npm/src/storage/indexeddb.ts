@@ -265,20 +265,33 @@ export class IndexedDbStorage implements AsyncStorage {
     change: (files: IDBObjectStore, chunks: IDBObjectStore) => void,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      let lost = false;
-      try {
-        const transaction = this.database.transaction(["files", "chunks", "owner"], "readwrite", { durability });
-        transaction.oncomplete = () => resolve();
-        transaction.onabort = () => reject(lost ? takenOver(this.location) : refused(doing, name, transaction.error));
-        const owner = transaction.objectStore("owner").get("owner");
-        owner.onsuccess = () => {
-          lost = owner.result !== this.owner;
-          if (lost) transaction.abort();
-        };
-        change(transaction.objectStore("files"), transaction.objectStore("chunks"));
-      } catch (error) {
-        reject(refused(doing, name, error));
-      }
+      const begin = (mayOnlyDelete: boolean) => {
+        let lost = false;
+        let transaction: IDBTransaction | undefined;
+        try {
+          const begun = this.database.transaction(["files", "chunks", "owner"], "readwrite", { durability });
+          transaction = begun;
+          begun.oncomplete = () => resolve();
+          begun.onabort = () => reject(lost ? takenOver(this.location) : refused(doing, name, begun.error));
+          const owner = begun.objectStore("owner").get("owner");
+          owner.onsuccess = () => {
+            lost = owner.result !== this.owner;
+            if (lost) begun.abort();
+          };
+          change(begun.objectStore("files"), begun.objectStore("chunks"));
+        } catch (error) {
+          // What was asked for before must not be done alone.
+          if (transaction) {
+            transaction.onabort = null;
+            transaction.abort();
+          }
+          // In Firefox the transaction that follows one without room is for deleting only, and `put` throws in it. The
+          // next one is as any other.
+          if (mayOnlyDelete && (error as DOMException).name === "InvalidStateError") begin(false);
+          else reject(refused(doing, name, error));
+        }
+      };
+      begin(true);
     });
   }
 }

@@ -8,7 +8,7 @@ use crate::{
 use clap::Args;
 use koru_delta::VerifyReport;
 use serde_json::json;
-use std::time::Instant;
+use std::{ops::ControlFlow, time::Instant};
 
 use super::watch::Files;
 
@@ -70,6 +70,7 @@ fn verify(context: &Context) -> Result<VerifyReport> {
         let report = db.verify_with(|done, all| {
             progress.set_length(all);
             progress.set_position(done);
+            ControlFlow::Continue(())
         })?;
         progress.finish_and_clear();
         // A writer beside us may have replaced what we were about to read.

@@ -129,6 +129,10 @@ fn what_cannot_be_stored_or_searched_has_a_code() {
     let set = client.ok(CONFIGURE_VECTORS, config(map([("author", "me".into())])));
     assert_eq!(set[1], Value::Int(1));
     assert_eq!(client.ok(CONFIGURE_VECTORS, config(NULL)), v![NULL, 1], "it is so already");
+    let info = client.ok(VECTOR_INFO, v!["c"]);
+    let of = |path: &str| info[0].pointer(path).cloned();
+    assert_eq!((of("/0/name"), of("/0/config/dimension")), (Some("default".into()), Some(2.into())));
+    assert_eq!((of("/0/documents"), of("/0/codes"), of("/1")), (Some(0.into()), Some("i8".into()), None));
     let kept = client.ok(VECTOR_CONFIG, v!["c", "default"]);
     assert_eq!(kept[0].pointer("/metric").and_then(Value::as_str), Some("euclidean"));
     assert_eq!(kept[0].pointer("/index").and_then(Value::as_str), Some("auto"));

@@ -8,6 +8,10 @@ use crate::vector::kernel::float;
 /// Components whose signs are one code.
 pub(crate) const SIGNS: usize = 4;
 
+/// The variance of a product with signs whose scale is 1: of components of a normal distribution, 1 - 2/pi is lost, and the
+/// scale is larger than their deviation by the root of pi/2.
+const LOSS: f32 = 1.0 - core::f32::consts::FRAC_2_PI;
+
 /// Writes the codes of a residual, and gives the scale of its signs.
 pub(crate) fn encode(residual: &[f32], codes: &mut [u8]) -> f32 {
     for (part, code) in residual.chunks(SIGNS).zip(codes) {
@@ -20,7 +24,7 @@ pub(crate) fn encode(residual: &[f32], codes: &mut [u8]) -> f32 {
 
 /// What each code adds to the product with a query.
 pub(crate) fn tables(query: &[f32]) -> QueryTables {
-    QueryTables::new(query.chunks(SIGNS).map(|part| {
+    let columns = query.chunks(SIGNS).map(|part| {
         let mut values = [0.0; 16];
         for (at, x) in part.iter().enumerate() {
             for (code, value) in values.iter_mut().enumerate() {
@@ -28,5 +32,6 @@ pub(crate) fn tables(query: &[f32]) -> QueryTables {
             }
         }
         (values, part.iter().fold(0.0, |sum, x| sum + x.abs()))
-    }))
+    });
+    QueryTables::new(columns, LOSS * float::dot(query, query))
 }

@@ -1,5 +1,8 @@
 //! Numbers of 16 bits: IEEE 754 binary16, for components that were scaled to at most 1.
 
+/// The most that is lost of a component that is smaller than 1.
+pub(crate) const LOST: f32 = 1.0 / 4096.0;
+
 /// The nearest number of 16 bits, of two the even one. The size of `x` is at most 1.
 pub(crate) fn from_f32(x: f32) -> u16 {
     const SMALLEST_NORMAL: f32 = 1.0 / 16_384.0;
@@ -40,7 +43,7 @@ mod tests {
             assert_eq!(from_f32(middle), bits + bits % 2, "{middle}");
             assert_eq!(from_f32(middle.next_down()), bits);
             assert_eq!(from_f32(middle.next_up()), bits + 1);
-            assert_eq!(from_f32(-middle.next_up()), bits + 1 | 0x8000);
+            assert_eq!(from_f32(-middle.next_up()), (bits + 1) | 0x8000);
         }
     }
 

@@ -8,6 +8,11 @@ use super::rotate::rotate;
 use crate::vector::{kernel::float, metric::Metric, score, score::Query};
 use alloc::{vec, vec::Vec};
 
+/// Standard deviations. Of 160 rows that ought to be found and are no nearer than the last one that is, one is missed. Nearly
+/// all are nearer: on three sets of 100,000 to 1,000,000 rows, this cost at most 2 of 10,000, and 3.5 of them half as many
+/// rows again.
+const HARDLY_EVER: f32 = 2.5;
+
 /// The centre, and the metric that says how it is used.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Residuals {
@@ -86,5 +91,10 @@ impl Rotated {
             Metric::Cosine if self.norm > 0.0 => ((self.start + value) / self.norm).clamp(-1.0, 1.0),
             Metric::Cosine => 0.0,
         }
+    }
+
+    /// The score that a row may have if its value is as far from the truth as values hardly ever are.
+    pub(crate) fn score_at_best(&self, value: f32, deviation: f32) -> f32 {
+        self.score(value + HARDLY_EVER * deviation)
     }
 }

@@ -8,11 +8,14 @@ pub(crate) struct QueryTables {
     pub(crate) tables: Tables,
     pub(crate) step: f32,
     pub(crate) base: f32,
+    /// The standard deviation of a product, for a row whose scale is 1.
+    pub(crate) deviation: f32,
 }
 
 impl QueryTables {
-    /// From what the codes of each column add, and how far from zero that reaches to both sides.
-    pub(crate) fn new(columns: impl ExactSizeIterator<Item = ([f32; 16], f32)> + Clone) -> QueryTables {
+    /// From what the codes of each column add, and how far from zero that reaches to both sides. `loss` is the variance
+    /// of a product with the codes, before their values are rounded.
+    pub(crate) fn new(columns: impl ExactSizeIterator<Item = ([f32; 16], f32)> + Clone, loss: f32) -> QueryTables {
         let (mut base, mut widest) = (0.0_f32, 0.0_f32);
         for (_, reach) in columns.clone() {
             base -= reach;
@@ -20,6 +23,7 @@ impl QueryTables {
         }
         let most = f32::from(ENTRY_MAX);
         let mut tables = Tables::new(columns.len());
+        let count = columns.len();
         let step = 2.0 * widest / most;
         let steps = 1.0 / step;
         if steps.is_finite() {
@@ -27,7 +31,9 @@ impl QueryTables {
                 tables.set(at, values.map(|value| nearest((value + reach) * steps)));
             }
         }
-        QueryTables { tables, step, base }
+        // Rounding is off by up to half a step to both sides, all alike.
+        let rounding = count as f32 * step * step / 12.0;
+        QueryTables { tables, step, base, deviation: libm::sqrtf(loss + rounding) }
     }
 }
 

@@ -145,18 +145,19 @@ impl Coded {
     pub(super) fn scan(&self, query: &Query, mask: Option<&Mask>, keep: usize) -> Vec<Candidate> {
         let query = self.residuals.of_query(query);
         let mut best = Best::new(keep, self.len);
-        match &self.packed {
-            Packed::Half(codes) => self.scan_half(codes, &query, mask, &mut best),
-            Packed::Int4(units) => {
-                let tables = int4::tables(&query.vector);
-                self.scan_tables(units, &tables, mask, &mut best);
+        let deviation = match &self.packed {
+            Packed::Half(codes) => {
+                self.scan_half(codes, &query, mask, &mut best);
+                half::LOST * libm::sqrtf(float::dot(&query.vector, &query.vector))
             }
-            Packed::Bits(units) => {
-                let tables = bits::tables(&query.vector);
-                self.scan_tables(units, &tables, mask, &mut best);
-            }
-        }
-        best.into_sorted().into_iter().map(|(value, row)| Candidate { row, score: query.score(value) }).collect()
+            Packed::Int4(units) => self.scan_tables(units, &int4::tables(&query.vector), mask, &mut best),
+            Packed::Bits(units) => self.scan_tables(units, &bits::tables(&query.vector), mask, &mut best),
+        };
+        let candidate = |(value, row): (f32, u32)| {
+            let deviation = deviation * self.scales[row as usize / ROWS][row as usize % ROWS];
+            Candidate { row, score: query.score(value), at_best: query.score_at_best(value, deviation) }
+        };
+        best.into_sorted().into_iter().map(candidate).collect()
     }
 
     fn scan_half(&self, codes: &[u16], query: &Rotated, mask: Option<&Mask>, best: &mut Best) {
@@ -175,7 +176,8 @@ impl Coded {
         }
     }
 
-    fn scan_tables(&self, units: &[Unit], query: &QueryTables, mask: Option<&Mask>, best: &mut Best) {
+    /// Scans codes, and gives the standard deviation of the value of a row whose scale is 1.
+    fn scan_tables(&self, units: &[Unit], query: &QueryTables, mask: Option<&Mask>, best: &mut Best) -> f32 {
         let rows = lookup::Rows {
             codes: units,
             scales: &self.scales,
@@ -183,7 +185,10 @@ impl Coded {
             step: query.step,
             base: query.base,
         };
-        lookup::scan(&query.tables, rows, &mut Scan { len: self.len, mask, best });
+        // Memory is read ahead only where it is read in order: to leave out less than a half takes longer than to read it.
+        let skip = mask.is_some_and(|mask| 2 * mask.sixteens() < self.scales.len());
+        lookup::scan(&query.tables, rows, &mut Scan { len: self.len, mask, skip, best });
+        query.deviation
     }
 }
 
@@ -203,13 +208,15 @@ fn pack(units: &mut Vec<Unit>, place: usize, codes: &[u8]) {
 struct Scan<'a> {
     len: usize,
     mask: Option<&'a Mask>,
+    /// Whether blocks without rows of the mask are left out.
+    skip: bool,
     best: &'a mut Best,
 }
 
 impl Visit for Scan<'_> {
     #[inline(always)]
     fn wants(&self, block: usize) -> bool {
-        self.mask.is_none_or(|mask| mask.sixteen(block) != 0)
+        !self.skip || self.mask.is_none_or(|mask| mask.sixteen(block) != 0)
     }
 
     #[inline(always)]
@@ -218,11 +225,13 @@ impl Visit for Scan<'_> {
     }
 
     fn visit(&mut self, block: usize, values: &Block) {
-        let mask = self.mask.map_or(u16::MAX, |mask| mask.sixteen(block));
-        for (place, (row, value)) in (block * ROWS..self.len).zip(values).enumerate() {
-            if mask >> place & 1 == 1 {
-                self.best.offer(row as u32, *value);
-            }
+        let first = block * ROWS;
+        let there = u16::MAX >> (ROWS - (self.len - first).min(ROWS));
+        let mut left = self.mask.map_or(u16::MAX, |mask| mask.sixteen(block)) & there;
+        while left != 0 {
+            let place = left.trailing_zeros() as usize;
+            left &= left - 1;
+            self.best.offer((first + place) as u32, values[place]);
         }
     }
 }

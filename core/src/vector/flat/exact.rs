@@ -74,6 +74,7 @@ impl Exact {
                 offer(at, &self.components[at * self.dimension..][..self.dimension]);
             }),
         }
-        best.into_sorted().into_iter().map(|(value, row)| Candidate { row, score: sign * value }).collect()
+        let candidate = |(value, row)| Candidate { row, score: sign * value, at_best: sign * value };
+        best.into_sorted().into_iter().map(candidate).collect()
     }
 }

@@ -9,7 +9,7 @@ use super::{
     links::{self, NONE, filled},
     parallel::{Parallel, Sequential, tasks},
     pool::{ROW_MAX, entry, row},
-    select::Selector,
+    select::{Selector, ties},
     walk::{self, Scratch},
 };
 use crate::vector::code::int8::Codes;
@@ -122,7 +122,7 @@ impl Graph {
         let top = self.entry.map_or(0, |entry| entry.level);
         let mut from = self.entry.map(|entry| entry.row);
         for on in (0..=own.max(top)).rev() {
-            scratch.reset(self.rows as usize, ef);
+            scratch.reset(self.rows as usize, ef, ties(m));
             if let Some(row) = &mut from
                 && on <= top
             {

@@ -66,9 +66,7 @@ impl Graph {
         if (numbers.len() as u64) < u64::from(rows) * u64::from(m) * 2 {
             return Err("the graph is cut off");
         }
-        let mut links = Links::new(m);
-        links.reserve_exact(rows as usize);
-        links.grow(0..rows);
+        let mut links = Links::unfilled(m, rows);
         for array in links.arrays_mut() {
             let Some((own, others)) = numbers.split_at_checked(array.len()) else {
                 return Err("the graph is cut off");

@@ -66,7 +66,10 @@ mod tests {
         assert_eq!((0..40).map(|row| level(row, 4)).collect::<alloc::vec::Vec<_>>(), LEVELS_OF_M_4);
     }
 
-    const LEVELS_OF_M_4: [u8; 40] = [0; 40];
+    const LEVELS_OF_M_4: [u8; 40] = [
+        0, 0, 2, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 0, 0, 0,
+        1, 0, 0,
+    ];
 
     #[test]
     fn batches_end_at_boundaries_and_every_boundary_ends_a_batch() {

@@ -53,6 +53,19 @@ impl Links {
     /// Appends rows without links, and the lists of those that stand on higher levels.
     pub(super) fn grow(&mut self, rows: Range<u32>) {
         self.lowest.resize(rows.end as usize * self.places(0), NONE);
+        self.grow_higher(rows);
+    }
+
+    /// As many rows, whose lists are to be written.
+    pub(super) fn unfilled(m: u32, rows: u32) -> Links {
+        let mut links = Links::new(m);
+        links.lowest.reserve_exact(rows as usize * links.places(0));
+        links.lowest.resize_unfilled(rows as usize * links.places(0));
+        links.grow_higher(0..rows);
+        links
+    }
+
+    fn grow_higher(&mut self, rows: Range<u32>) {
         for row in rows {
             let level = level(row, self.m);
             if level > 0 {
@@ -119,10 +132,6 @@ impl Links {
 
     pub(super) fn arrays_mut(&mut self) -> [&mut [u32]; 2] {
         [&mut self.lowest, &mut self.upper]
-    }
-
-    pub(super) fn reserve_exact(&mut self, rows: usize) {
-        self.lowest.reserve_exact(rows * self.places(0));
     }
 
     pub(super) fn bytes(&self) -> usize {

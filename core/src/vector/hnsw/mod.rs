@@ -22,6 +22,7 @@ pub(crate) use level::boundary;
 pub(crate) use search::{Candidate, Filter, scan};
 pub(crate) use walk::Scratch;
 
+use crate::limits::{GRAPH_EF_CONSTRUCTION_MAX, GRAPH_LINKS_MAX};
 use alloc::vec::Vec;
 use links::Links;
 
@@ -35,8 +36,8 @@ pub(crate) struct Params {
 }
 
 impl Params {
-    const M: core::ops::RangeInclusive<u32> = 2..=128;
-    const EF: core::ops::RangeInclusive<u32> = 1..=4096;
+    const M: core::ops::RangeInclusive<u32> = 2..=GRAPH_LINKS_MAX;
+    const EF: core::ops::RangeInclusive<u32> = 1..=GRAPH_EF_CONSTRUCTION_MAX;
 
     /// Whether a graph can be built with them.
     pub(crate) fn are_valid(&self) -> bool {
@@ -69,7 +70,8 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// No rows yet. Parameters are brought into their ranges: `m` 2 to 128, `ef_construction` 1 to 4096.
+    /// No rows yet. Parameters are brought into their ranges: `m` is at least 2, `ef_construction`
+    /// at least 1, both at most what `limits` says.
     pub(crate) fn new(params: Params) -> Graph {
         let params = Params {
             m: params.m.clamp(*Params::M.start(), *Params::M.end()),

@@ -35,28 +35,35 @@ pub(super) struct Pool {
     /// Best first.
     entries: Vec<u64>,
     limit: usize,
+    /// Most of one score.
+    ties: usize,
     /// All before it are expanded.
     cursor: usize,
 }
 
 impl Pool {
-    /// Empties it, to keep at most `limit` from now on.
-    pub(super) fn reset(&mut self, limit: usize) {
+    /// Empties it, to keep at most `limit` from now on, of each score at most `ties`.
+    pub(super) fn reset(&mut self, limit: usize, ties: usize) {
         self.entries.clear();
         self.limit = limit;
+        self.ties = ties;
         self.cursor = 0;
     }
 
     /// Takes a row in if it is among the best. Each row is offered once.
     #[inline]
     pub(super) fn offer(&mut self, entry: u64) {
-        if self.entries.len() == self.limit {
-            match self.entries.last() {
-                Some(last) if *last < entry => self.entries.pop(),
-                _ => return,
-            };
+        let full = self.entries.len() >= self.limit;
+        if full && self.entries.last().is_none_or(|last| *last > entry) {
+            return;
         }
         let at = self.entries.partition_point(|other| *other > entry);
+        if at >= self.ties && self.entries[at - self.ties] >> 32 == entry >> 32 {
+            return;
+        }
+        if full {
+            self.entries.pop();
+        }
         self.entries.insert(at, entry);
         self.cursor = self.cursor.min(at);
     }
@@ -109,7 +116,7 @@ mod tests {
     #[test]
     fn a_pool_keeps_the_best_and_expands_each_once_best_first() {
         let mut pool = Pool::default();
-        pool.reset(3);
+        pool.reset(3, usize::MAX);
         for (row, score) in [1.0, 5.0, 3.0, 4.0].into_iter().enumerate() {
             pool.offer(entry(score, row as u32));
         }
@@ -118,5 +125,16 @@ mod tests {
         assert_eq!(pool.peek(), Some(7));
         assert_eq!((pool.expand(), pool.expand(), pool.expand()), (Some(7), Some(3), None));
         assert_eq!(pool.entries().iter().map(|e| row(*e)).collect::<Vec<_>>(), [7, 1, 3]);
+    }
+
+    #[test]
+    fn a_pool_keeps_a_few_of_equal_scores_and_room_for_others() {
+        let mut pool = Pool::default();
+        pool.reset(4, 2);
+        for row in 0..10 {
+            pool.offer(entry(1.0, row));
+            pool.offer(entry(0.5, 10 + row));
+        }
+        assert_eq!(pool.entries().iter().map(|e| row(*e)).collect::<Vec<_>>(), [0, 1, 10, 11]);
     }
 }

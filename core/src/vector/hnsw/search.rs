@@ -1,12 +1,13 @@
 //! Searches: through the graph, through the part of it that is accepted, or over all rows that are accepted.
 
 use super::{
-    Graph,
-    bits::contains,
-    pool,
+    Graph, pool,
     walk::{self, Scratch},
 };
-use crate::vector::code::int8::{Codes, Probe, Query};
+use crate::vector::{
+    code::int8::{Codes, Probe, Query},
+    mask::Mask,
+};
 use core::ops::Range;
 
 /// A row that was found, and its score by code: larger is nearer, with every metric.
@@ -19,8 +20,7 @@ pub(crate) struct Candidate {
 /// Which rows may be returned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Filter<'a> {
-    /// A bit for each row; rows behind the last word are not accepted.
-    pub(crate) accept: &'a [u64],
+    pub(crate) accept: &'a Mask,
     /// How many rows of the graph are accepted.
     pub(crate) count: usize,
 }
@@ -47,7 +47,7 @@ const AT_ONCE: usize = 64;
 
 impl Graph {
     /// The best `ef` rows by code, best first, of equal scores the smaller row first. Without a filter there is always an
-    /// answer. With one, `None` says that a [`scan`] of the accepted rows is what to do: it is faster, or the graph could miss
+    /// answer. With one there may be more than `ef`, and `None` says that a [`scan`] of the accepted rows is what to do: it is faster, or the graph could miss
     /// some of them.
     pub(crate) fn search<'s>(
         &self,
@@ -68,7 +68,7 @@ impl Graph {
     }
 
     fn walk(&self, codes: &Codes, probe: Probe<'_>, ef: usize, scratch: &mut Scratch) {
-        scratch.reset(self.rows as usize, ef.max(1));
+        scratch.reset(self.rows as usize, ef.max(1), usize::MAX);
         if let Some(entry) = self.entry {
             let mut row = entry.row;
             for level in (1..=entry.level).rev() {
@@ -89,7 +89,7 @@ impl Graph {
         self.walk(codes, probe, PROBED, scratch);
         let mut near = [0; PROBED];
         let mut length = 0;
-        for entry in scratch.pool.entries().iter().filter(|entry| contains(filter.accept, pool::row(**entry))) {
+        for entry in scratch.pool.entries().iter().filter(|entry| filter.accept.contains(pool::row(**entry))) {
             near[length] = *entry & !1;
             length += 1;
         }
@@ -100,7 +100,7 @@ impl Graph {
         // more rows in it.
         let expected = (filter.count.min(self.rows as usize) * PROBED).checked_div(self.rows as usize).unwrap_or(0);
         let ef = ef + THINNER * expected.saturating_sub(length);
-        scratch.reset(self.rows as usize, ef);
+        scratch.reset(self.rows as usize, ef, usize::MAX);
         for entry in &near[..length] {
             scratch.seen.insert(pool::row(*entry));
             scratch.pool.offer(*entry);
@@ -116,13 +116,13 @@ pub(crate) fn scan<'s>(
     codes: &Codes,
     query: &Query,
     rows: Range<u32>,
-    accept: Option<&[u64]>,
+    accept: Option<&Mask>,
     keep: usize,
     scratch: &'s mut Scratch,
 ) -> &'s [Candidate] {
     let probe = query.probe();
     scratch.scored = 0;
-    scratch.reset(0, keep);
+    scratch.reset(0, keep, usize::MAX);
     scratch.batch.clear();
     let end = (rows.end as usize).min(codes.len()) as u32;
     let mut at = rows.start;
@@ -130,7 +130,7 @@ pub(crate) fn scan<'s>(
         // What is accepted of one word.
         let (word, first) = (at / 64, at % 64);
         let next = (word + 1).saturating_mul(64).min(end);
-        let bits = accept.map_or(u64::MAX, |accept| accept.get(word as usize).copied().unwrap_or(0));
+        let bits = accept.map_or(u64::MAX, |accept| accept.word(word as usize));
         let mut bits = bits >> first << first;
         if next % 64 != 0 {
             bits &= (1 << (next % 64)) - 1;

@@ -8,6 +8,12 @@ use alloc::vec::Vec;
 /// How many taken ones are compared at once; after each of these a candidate may be found too near.
 const AT_ONCE: usize = 4;
 
+/// How many of equally near candidates are kept where there are `places`: copies of one row must not take all of them, or
+/// nothing leads away from the copies.
+pub(super) fn ties(places: usize) -> usize {
+    places.div_ceil(2)
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Selector {
     /// What was selected, nearest first.
@@ -21,13 +27,21 @@ impl Selector {
     pub(super) fn select(&mut self, codes: &Codes, own: u32, candidates: &[u64], most: usize) {
         self.rows.clear();
         let bias = codes.row(own).bias;
+        let mut last = None;
+        let mut alike = 0;
         for &candidate in candidates {
             if self.rows.len() == most {
                 break;
             }
+            alike = if last == Some(candidate >> 32) { alike } else { 0 };
+            last = Some(candidate >> 32);
+            if alike == ties(most) {
+                continue;
+            }
             let row = pool::row(candidate);
             if row != own && self.is_apart(codes, codes.row(row), pool::score(candidate) + bias) {
                 self.rows.push(row);
+                alike += 1;
             }
         }
     }

@@ -1,13 +1,15 @@
 //! Walks over one level of the graph: down to the nearest row, or for the best `ef`.
 
 use super::{
-    bits::{Seen, contains},
+    bits::Seen,
     links::{Layer, filled},
     pool::{self, Pool, entry},
+    search::Candidate,
 };
 use crate::vector::{
     code::int8::{Codes, Probe},
     kernel::int8::prefetch,
+    mask::Mask,
 };
 use alloc::vec::Vec;
 
@@ -21,7 +23,7 @@ pub(crate) struct Scratch {
     bridges: Vec<u32>,
     sums: Vec<i32>,
     pub(super) scores: Vec<f32>,
-    pub(super) candidates: Vec<super::Candidate>,
+    pub(super) candidates: Vec<Candidate>,
     /// Rows that were scored.
     pub(super) scored: usize,
 }
@@ -32,10 +34,10 @@ impl Scratch {
         self.scored
     }
 
-    /// Forgets all, for a walk that keeps the best `ef` of rows below `count`.
-    pub(super) fn reset(&mut self, count: usize, ef: usize) {
+    /// Forgets all, for a walk that keeps the best `ef` of rows below `count`, of each score at most `ties`.
+    pub(super) fn reset(&mut self, count: usize, ef: usize, ties: usize) {
         self.seen.reset(count);
-        self.pool.reset(ef);
+        self.pool.reset(ef, ties);
     }
 
     /// Scores the nodes of the batch.
@@ -113,7 +115,7 @@ pub(super) fn walk_accepted(
     layer: &impl Layer,
     codes: &Codes,
     probe: Probe<'_>,
-    accept: &[u64],
+    accept: &Mask,
     budget: usize,
     scratch: &mut Scratch,
 ) -> bool {
@@ -126,7 +128,7 @@ pub(super) fn walk_accepted(
         let list = filled(layer.list(row));
         let mut accepted = 0;
         for neighbour in list {
-            if contains(accept, *neighbour) {
+            if accept.contains(*neighbour) {
                 accepted += 1;
                 if scratch.seen.insert(*neighbour) {
                     scratch.batch.push(*neighbour);
@@ -144,7 +146,7 @@ pub(super) fn walk_accepted(
                 prefetch(layer.list(*next));
             }
             for neighbour in filled(layer.list(*bridge)) {
-                if contains(accept, *neighbour) && scratch.seen.insert(*neighbour) {
+                if accept.contains(*neighbour) && scratch.seen.insert(*neighbour) {
                     accepted += 1;
                     scratch.batch.push(*neighbour);
                 }

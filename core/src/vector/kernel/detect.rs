@@ -3,6 +3,7 @@
 /// A set of instructions, each a whole that processors have had for years; what has only a part counts as less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
+#[allow(dead_code, reason = "a target has its own")]
 pub(crate) enum Level {
     /// What the target was compiled for.
     Scalar = 0,

@@ -65,7 +65,7 @@ impl Codes {
         }
         codes.bytes = Lines::new();
         codes.bytes.reserve_exact(rest.len());
-        codes.bytes.resize(rest.len(), 0);
+        codes.bytes.resize_unfilled(rest.len());
         for (to, from) in codes.bytes.iter_mut().zip(rest) {
             *to = *from as i8;
         }

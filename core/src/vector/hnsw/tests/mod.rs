@@ -8,6 +8,7 @@ mod filter;
 use super::*;
 use crate::vector::{
     code::int8::{self, Codes},
+    mask::Mask,
     metric::Metric,
     score::{self, score},
 };

@@ -39,25 +39,28 @@ impl<T: Plain> Lines<T> {
         self.lines.reserve_exact(needed.saturating_sub(self.lines.len()));
     }
 
-    /// Sets the length; new items are `fill`.
-    pub(crate) fn resize(&mut self, length: usize, fill: T) {
+    /// Sets the length; new items are of zero bytes, or of what was there before it was shorter.
+    pub(crate) fn resize_unfilled(&mut self, length: usize) {
         let needed = length.div_ceil(Self::EACH);
         if needed > self.lines.capacity() {
             self.lines.reserve_exact((needed - self.lines.len()).max(self.lines.len() / 16 + 1));
         }
-        let old = self.length.min(length);
         self.lines.resize(needed, Line([0; 64]));
         self.length = length;
+    }
+
+    /// Sets the length; new items are `fill`.
+    pub(crate) fn resize(&mut self, length: usize, fill: T) {
+        let old = self.length.min(length);
+        self.resize_unfilled(length);
         self[old..].fill(fill);
     }
 
     /// Appends the items.
     pub(crate) fn extend_from_slice(&mut self, items: &[T]) {
         let old = self.length;
-        if let Some(first) = items.first() {
-            self.resize(old + items.len(), *first);
-            self[old..].copy_from_slice(items);
-        }
+        self.resize_unfilled(old + items.len());
+        self[old..].copy_from_slice(items);
     }
 
     /// Bytes of memory that it holds.

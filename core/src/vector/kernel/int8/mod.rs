@@ -23,7 +23,7 @@ pub(crate) const LENGTH_MAX: usize = 1 << 15;
 
 /// How many rows ahead of the one that is multiplied are asked for from memory. Fewer and the loads wait; more and they
 /// push each other out of the line buffers.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
 
 /// The dot product of two slices of one length.
 ///

@@ -1,4 +1,4 @@
-//! Arguments and results: what the JSON of a script stands for, with nothing lost on the way.
+//! Values as tagged JSON: what the JSON of a script stands for, with nothing lost on the way.
 //!
 //! `tests/vectors/README.md` has the encoding. Two trees are equal if they stand for the same value: an integer never
 //! equals a float, and floats are compared by their bits.
@@ -16,20 +16,28 @@ const REPEAT_MAX: usize = 1 << 20;
 
 /// A value, or something that only looks like one: an integer beyond 64 bits or a float that is not finite.
 #[derive(Clone, Debug)]
-pub(crate) enum Tree {
+pub enum Tree {
+    /// Nothing.
     Null,
+    /// True or false.
     Bool(bool),
+    /// A whole number.
     Int(i128),
+    /// A float.
     Float(f64),
+    /// Text.
     Text(String),
+    /// Bytes.
     Bytes(Vec<u8>),
+    /// Trees in an order.
     List(Vec<Tree>),
+    /// Trees by name.
     Map(BTreeMap<String, Tree>),
 }
 
 /// Why JSON could not be read.
 #[derive(Debug)]
-pub(crate) enum Unreadable {
+pub enum Unreadable {
     /// A lone surrogate, which text of this language cannot hold: the language itself refuses the argument.
     NotText(String),
     /// The script is wrong.
@@ -37,7 +45,7 @@ pub(crate) enum Unreadable {
 }
 
 /// What earlier steps have saved, by name.
-pub(crate) type Saved = BTreeMap<String, Tree>;
+pub type Saved = BTreeMap<String, Tree>;
 
 impl PartialEq for Tree {
     fn eq(&self, other: &Self) -> bool {
@@ -57,7 +65,7 @@ impl PartialEq for Tree {
 
 impl Tree {
     /// What a script's JSON stands for.
-    pub(crate) fn read(json: &Json, saved: &Saved) -> Result<Tree, Unreadable> {
+    pub fn read(json: &Json, saved: &Saved) -> Result<Tree, Unreadable> {
         Ok(match json {
             Json::Null => Tree::Null,
             Json::Bool(v) => Tree::Bool(*v),
@@ -125,7 +133,7 @@ impl Tree {
     }
 
     /// The JSON that stands for it.
-    pub(crate) fn write(&self) -> Json {
+    pub fn write(&self) -> Json {
         match self {
             Tree::Null => Json::Null,
             Tree::Bool(v) => json!(v),
@@ -144,12 +152,12 @@ impl Tree {
     }
 
     /// A map with these entries.
-    pub(crate) fn map<const N: usize>(entries: [(&str, Tree); N]) -> Tree {
+    pub fn map<const N: usize>(entries: [(&str, Tree); N]) -> Tree {
         Tree::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
     /// Adds an entry to a map, if there is something to add.
-    pub(crate) fn with(mut self, key: &str, value: Option<impl Into<Tree>>) -> Tree {
+    pub fn with(mut self, key: &str, value: Option<impl Into<Tree>>) -> Tree {
         if let (Tree::Map(map), Some(value)) = (&mut self, value) {
             map.insert(key.to_owned(), value.into());
         }

@@ -1,0 +1,271 @@
+//! What is measured of koru: the same as of the peers, and what they do not have.
+
+use super::{
+    Out,
+    databases::{Kind, fill, key, open as open_database, rows},
+    set::{Asked, K, Set},
+};
+use crate::{
+    Result,
+    measure::{Memory, disk_bytes, median},
+};
+use koru_delta::{Collection, Moment, Plan, Search, Vectors, WriteOptions};
+use serde_json::json;
+use std::{hint::black_box, path::Path, time::Instant};
+
+/// When a pass over the queries ends: who is slow is asked fewer.
+const SECONDS_MAX: f64 = 4.0;
+/// How long is measured, in passes.
+const SECONDS_MIN: f64 = 1.0;
+const EF_MAX: usize = 2048;
+const RECALLS: [f64; 2] = [0.95, 0.99];
+/// Up to so many rows there is a database with a history of them.
+const HISTORY_ROWS_MAX: usize = 200_000;
+const PUTS: usize = 4000;
+
+/// How long it takes to read all rows from memory and do nothing: no scan of them is quicker.
+pub(crate) fn floor(set: &Set, out: &Out) -> Result<()> {
+    let base = set.base()?.all;
+    let pass = || {
+        let start = Instant::now();
+        // Enough sums that adding does not wait for the one before.
+        let sums = base.chunks_exact(64).fold([0_u32; 64], |mut sums, some| {
+            sums.iter_mut().zip(some).for_each(|(sum, number)| *sum = sum.wrapping_add(number.to_bits()));
+            sums
+        });
+        black_box(sums);
+        start.elapsed().as_secs_f64()
+    };
+    out.row("floor", (0..9).map(|_| pass()).fold(f64::INFINITY, f64::min), "s");
+    Ok(())
+}
+
+pub(crate) fn build(set: &Set, folder: &Path, out: &Out) -> Result<()> {
+    let count = set.documents()?.len();
+    std::fs::create_dir_all(folder)?;
+    for kind in Kind::ALL {
+        if kind == Kind::History && count > HISTORY_ROWS_MAX {
+            continue;
+        }
+        let (start, cpu) = (Instant::now(), cpu_seconds()?);
+        fill(kind, set, folder)?;
+        let Some(of) = suffix(kind) else { continue };
+        out.row(&format!("build{of}"), start.elapsed().as_secs_f64(), "s");
+        out.row(&format!("build-cpu{of}"), cpu_seconds()? - cpu, "s");
+        out.row(&format!("disk{of}"), disk_bytes(&kind.path(folder))? as f64 / count as f64, "B");
+    }
+    put(set, folder, out)
+}
+
+/// Which rows of the table are this database's; a history is no peer's.
+fn suffix(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Graph => Some(""),
+        Kind::Codes => Some("-codes"),
+        Kind::Full => Some("-flat"),
+        Kind::History => None,
+    }
+}
+
+/// Opening and the first search, with the files in the system's cache.
+pub(crate) fn open(set: &Set, folder: &Path, out: &Out) -> Result<()> {
+    let queries = set.asked()?.queries;
+    let query = queries.rows().next().ok_or("there is no query")?;
+    for kind in [Kind::Graph, Kind::Codes, Kind::Full] {
+        let path = kind.path(folder);
+        for file in std::fs::read_dir(&path)? {
+            let _ = std::fs::read(file?.path())?;
+        }
+        let start = Instant::now();
+        let database = open_database(&path)?;
+        let hits = rows(&database).search(&Search::vector(query).k(K).include_values(false))?;
+        let taken = start.elapsed().as_secs_f64();
+        if hits.explain().degraded {
+            println!("{}", json!({"failure": "the first search found no index"}));
+        }
+        out.row(&format!("open{}", suffix(kind).unwrap_or_default()), taken, "s");
+    }
+    Ok(())
+}
+
+pub(crate) fn search(set: &Set, folder: &Path, out: &Out) -> Result<()> {
+    let asked = set.asked()?;
+    let count = set.documents()?.len();
+    for kind in [Kind::Graph, Kind::Codes, Kind::Full] {
+        let before = Memory::now()?.anonymous;
+        let database = open_database(&kind.path(folder))?;
+        let collection = rows(&database);
+        let pass = Pass { collection: &collection, asked: &asked, make: &|s| s, of: &number };
+        drop(pass.run(None)?);
+        let grown = Memory::now()?.anonymous.saturating_sub(before);
+        out.row(&format!("memory{}", suffix(kind).unwrap_or_default()), grown as f64 / count as f64, "B");
+        match kind {
+            Kind::Graph => {
+                pass.plan(Plan::Graph)?;
+                for wanted in RECALLS {
+                    let ef = pass.least_ef(wanted)?;
+                    pass.measure(&format!("graph-{wanted}"), Some(ef), out)?;
+                }
+            }
+            Kind::Codes => {
+                pass.plan(Plan::Flat)?;
+                // There is nothing to choose: one figure for both, if it gives so much.
+                pass.measure("codes-0.99", None, out)?;
+                pass.measure("codes-0.999", None, out)?;
+            }
+            _ => pass.measure("flat", None, out)?,
+        }
+        if kind == Kind::default_of(count) {
+            for given in set.filters()? {
+                let make = |search: Search| search.filter(given.filter.clone());
+                let pass = Pass { collection: &collection, asked: &given.asked, make: &make, of: &number };
+                pass.measure_of(&format!("filter {}", given.name), None, out, Some(given.rows))?;
+            }
+        }
+        database.close()?;
+    }
+    if count <= HISTORY_ROWS_MAX { history(&asked, count, folder, out) } else { Ok(()) }
+}
+
+/// The row of a document, by its key.
+fn number(key: &str) -> Option<i32> {
+    key.parse().ok()
+}
+
+fn history(asked: &Asked, count: usize, folder: &Path, out: &Out) -> Result<()> {
+    let database = open_database(&Kind::History.path(folder))?;
+    let collection = rows(&database);
+    // Its second version has the vector of the row that is as far from the end.
+    let mirrored = |key: &str| number(key).map(|row| count as i32 - 1 - row);
+    Pass { collection: &collection, asked, make: &|s| s, of: &mirrored }.measure("present", None, out)?;
+    let then = |search: Search| search.as_of(Moment::Tag("first version".into()));
+    Pass { collection: &collection, asked, make: &then, of: &number }.measure("as-of", None, out)?;
+    Ok(database.close()?)
+}
+
+/// Puts one by one into a copy of a database, with a search after every hundred: what it finds is what is there.
+fn put(set: &Set, folder: &Path, out: &Out) -> Result<()> {
+    let queries = set.asked()?.queries;
+    let (from, path) = (Kind::default_of(set.documents()?.len()).path(folder), folder.join("put.koru"));
+    std::fs::create_dir(&path)?;
+    for file in std::fs::read_dir(from)? {
+        let file = file?;
+        std::fs::copy(file.path(), path.join(file.file_name()))?;
+    }
+    let database = open_database(&path)?;
+    let collection = rows(&database);
+    let start = Instant::now();
+    for (row, vector) in queries.rows().cycle().take(PUTS).enumerate() {
+        let options = WriteOptions { vectors: Vectors::from(vector), ..WriteOptions::default() };
+        collection.put_with(&key(row), &json!({"row": row}), options)?;
+        if row % 100 == 99 {
+            let hits = collection.search(&Search::vector(vector).k(1).include_values(false))?;
+            if hits.first().is_none_or(|hit| hit.score < 0.999) {
+                return Err("a document that was just put is not found".into());
+            }
+        }
+    }
+    out.row("put", PUTS as f64 / start.elapsed().as_secs_f64(), "/s");
+    database.close()?;
+    Ok(std::fs::remove_dir_all(path)?)
+}
+
+/// Queries that are asked one after the other.
+struct Pass<'a> {
+    collection: &'a Collection,
+    asked: &'a Asked,
+    /// What is asked beside the vector.
+    make: &'a dyn Fn(Search) -> Search,
+    /// The row that a key stands for.
+    of: &'a dyn Fn(&str) -> Option<i32>,
+}
+
+impl Pass<'_> {
+    /// The rows that were found for each query, and the seconds that it took.
+    fn run(&self, ef: Option<usize>) -> Result<(Vec<Vec<i32>>, f64)> {
+        let mut found = Vec::with_capacity(self.asked.queries.all.len() / self.asked.queries.width);
+        let start = Instant::now();
+        for query in self.asked.queries.rows() {
+            let hits = self.collection.search(&self.search(query, ef))?;
+            found.push(hits.iter().filter_map(|hit| (self.of)(&hit.key)).collect());
+            if start.elapsed().as_secs_f64() > SECONDS_MAX {
+                break;
+            }
+        }
+        Ok((found, start.elapsed().as_secs_f64()))
+    }
+
+    fn search(&self, query: &[f32], ef: Option<usize>) -> Search {
+        let search = (self.make)(Search::vector(query).k(K).include_values(false));
+        if let Some(ef) = ef { search.ef(ef) } else { search }
+    }
+
+    /// The share of the true ones that was found, of those queries that were asked.
+    fn recall(&self, found: &[Vec<i32>]) -> f64 {
+        let (mut hits, mut all) = (0, 0);
+        for (found, truth) in found.iter().zip(self.asked.truth.rows()) {
+            hits += truth.iter().filter(|row| found.contains(row)).count();
+            all += truth.len();
+        }
+        hits as f64 / all.max(1) as f64
+    }
+
+    /// Fails if searches are not carried out as the row says.
+    fn plan(&self, wanted: Plan) -> Result<()> {
+        let query = self.asked.queries.rows().next().ok_or("there is no query")?;
+        let hits = self.collection.search(&self.search(query, None))?;
+        let explain = hits.explain();
+        if explain.plan == wanted {
+            return Ok(());
+        }
+        Err(format!("the plan is {} and not {}: {}", explain.plan.name(), wanted.name(), explain.reason).into())
+    }
+
+    /// The least ef that gives a recall.
+    fn least_ef(&self, wanted: f64) -> Result<usize> {
+        let (mut below, mut ef) = (K - 1, K);
+        while self.recall(&self.run(Some(ef))?.0) < wanted && ef < EF_MAX {
+            (below, ef) = (ef, ef * 2);
+        }
+        while ef - below > 1.max(ef / 20) {
+            let middle = usize::midpoint(below, ef);
+            if self.recall(&self.run(Some(middle))?.0) >= wanted { ef = middle } else { below = middle }
+        }
+        Ok(ef)
+    }
+
+    fn measure(&self, row: &str, ef: Option<usize>, out: &Out) -> Result<()> {
+        self.measure_of(row, ef, out, None)
+    }
+
+    /// Queries per second, the median of the passes. `rows` is how many match the filter, if there is one.
+    fn measure_of(&self, row: &str, ef: Option<usize>, out: &Out, rows: Option<u64>) -> Result<()> {
+        let (found, _) = self.run(ef)?;
+        let (mut rates, mut spent) = (Vec::new(), 0.0);
+        while spent < SECONDS_MIN || rates.len() < 3 && spent < SECONDS_MAX / 2.0 {
+            let (found, seconds) = self.run(ef)?;
+            rates.push(found.len() as f64 / seconds);
+            spent += seconds;
+        }
+        let mut more = serde_json::Map::from_iter([("recall".to_owned(), self.recall(&found).into())]);
+        if let Some(ef) = ef {
+            more.insert("at".into(), ef.into());
+        }
+        if let Some(rows) = rows {
+            more.insert("rows".into(), rows.into());
+            more.insert("fewest".into(), found.iter().map(Vec::len).min().unwrap_or_default().into());
+        }
+        out.row_with(row, median(&rates).unwrap_or_default(), "/s", more);
+        Ok(())
+    }
+}
+
+/// What this process and its threads have had of the processors.
+fn cpu_seconds() -> Result<f64> {
+    let text = std::fs::read_to_string("/proc/self/stat")?;
+    // The name of the program, the second field, may have spaces in it.
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
+    // User and system, in hundredths of a second wherever Linux runs.
+    Ok((ticks(11) + ticks(12)) as f64 / 100.0)
+}

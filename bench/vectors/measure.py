@@ -1,0 +1,196 @@
+"""One phase on one store, in a process of its own, so that memory means one store and no cache is left to the next: it
+prints rows, each a line of JSON. `koru-bench vectors` prints the same.
+
+    {"store", "set", "row", "value", "unit", "recall", "at", "fewest"}
+
+`at` is the ef, or how many were taken again in full; `fewest` the least rows that came back. A line {"failure"} tells
+what a store refused.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from sets import F32, I32, K, Prepared, recall
+from stores import STORES, Filter, Ids, Store, Unsupported
+
+SECONDS_MAX = 4.0
+"""When a pass over the queries ends: who is slow is asked fewer."""
+SECONDS_SOUGHT = 1.0
+"""The same while the ef is looked for."""
+SECONDS_MIN = 1.0
+"""How long is measured, in passes."""
+EF_MAX = 2048
+RECALLS = {"graph": [0.95, 0.99], "codes": [0.99, 0.999], "flat": [0.0]}
+"""What a row's queries per second are at: the least ef that gives so much."""
+RECALL_FILTERED = 0.99
+
+
+class Out:
+    def __init__(self, store: str, set_name: str) -> None:
+        self.same = {"store": store, "set": set_name}
+
+    def row(self, row: str, value: float, unit: str, **more: float | None) -> None:
+        given = {name: figure for name, figure in more.items() if figure is not None}
+        print(json.dumps(self.same | {"row": row, "value": value, "unit": unit} | given), flush=True)
+
+
+def run(phase: str, store: str, folder: Path, path: Path) -> None:
+    prepared, out, made = Prepared(folder), Out(store, folder.name), STORES[store]()
+    {"build": build, "search": search, "open": first}[phase](made, prepared, path, out)
+
+
+def build(store: Store, prepared: Prepared, path: Path, out: Out) -> None:
+    path.mkdir(parents=True)
+    prepared.base.sum()  # so that it is in memory
+    cpu, start = cpu_seconds(), time.perf_counter()
+    store.build(prepared, path)
+    of = suffix(store)
+    out.row(f"build{of}", time.perf_counter() - start, "s")
+    out.row(f"build-cpu{of}", cpu_seconds() - cpu, "s")
+    out.row(f"disk{of}", disk_bytes(path) / len(prepared.base), "B")
+
+
+def suffix(store: Store) -> str:
+    """Rows of another kind of search are rows of their own."""
+    return "" if store.kind == "graph" else f"-{store.kind}"
+
+
+def first(store: Store, prepared: Prepared, path: Path, out: Out) -> None:
+    """Opening and the first search, with the library's code loaded and the files in the system's cache."""
+    query, dimension = prepared.queries[:1], prepared.base.shape[1]
+    for file in path.rglob("*"):
+        if file.is_file():
+            file.read_bytes()
+    warm_up(store)
+    start = time.perf_counter()
+    store.open(path, dimension)
+    store.search(query, 64)
+    out.row(f"open{suffix(store)}", time.perf_counter() - start, "s")
+
+
+def warm_up(store: Store) -> None:
+    """Loads the library."""
+    importlib.import_module({"faiss-cpu": "faiss", "sqlite-vec": "sqlite_vec"}.get(store.package, store.package))
+    if store.package == "usearch":
+        importlib.import_module("usearch.index")
+
+
+def search(store: Store, prepared: Prepared, path: Path, out: Out) -> None:
+    warm_up(store)
+    before = anonymous_bytes()
+    store.open(path, prepared.base.shape[1])
+    store.search(prepared.queries[:100], 64)
+    out.row(f"memory{suffix(store)}", (anonymous_bytes() - before) / len(prepared.base), "B")
+    efs = Efs(path.with_suffix(".ef.json"))
+    ask = passes(store, prepared.queries, store.search)
+    for wanted in RECALLS[store.kind]:
+        name = store.kind if store.kind == "flat" else f"{store.kind}-{wanted}"
+        ef = efs.least(name, ask, prepared.truth, wanted)
+        figure, found = rate(ask, ef)
+        at = None if store.kind == "flat" else ef
+        out.row(name, figure, "/s", recall=recall(found, prepared.truth), at=at)
+    for given in prepared.filters:
+        queries, truth = prepared.queries[prepared.load(given["queries"])], prepared.load(given["truth"])
+        ask = passes(store, queries, partial(store.filtered, Filter(given, prepared.fields)))
+        try:
+            name, wanted = f"filter {given['name']}", 0.0 if store.kind == "flat" else RECALL_FILTERED
+            ef = efs.least(name, ask, truth, wanted)
+            figure, found = rate(ask, ef)
+            more = {"fewest": min(map(len, found)), "rows": given["rows"]}
+            out.row(name, figure, "/s", recall=recall(found, truth), at=ef, **more)
+        except Unsupported:
+            break
+        except Exception as error:  # noqa: BLE001 - whatever a peer raises for what it does not do is told, and the rest goes on
+            print(json.dumps({"failure": f"{name}: {error}"}), flush=True)
+    efs.keep()
+
+
+class Efs:
+    """The ef of each row: looked for in the first round, and the same in those after it."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.known: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+
+    def least(self, row: str, ask: Ask, truth: I32, wanted: float) -> int:
+        if row not in self.known:
+            self.known[row] = least_ef(ask, truth, wanted)
+        return self.known[row]
+
+    def keep(self) -> None:
+        self.file.write_text(json.dumps(self.known))
+
+
+Ask = Callable[[int, float], tuple[Ids, float]]
+"""One pass over the queries, with an ef and for so many seconds: what was found, and the seconds that it took."""
+
+
+def passes(store: Store, queries: F32, call: Callable[[F32, int], Ids]) -> Ask:
+    step = 100 if store.batch else 1
+
+    def one_pass(ef: int, most: float) -> tuple[Ids, float]:
+        found: Ids = []
+        start = time.perf_counter()
+        for at in range(0, len(queries), step):
+            found += call(queries[at : at + step], ef)
+            if time.perf_counter() - start > most:
+                break
+        return found, time.perf_counter() - start
+
+    return one_pass
+
+
+def least_ef(ask: Ask, truth: I32, wanted: float) -> int:
+    """The least ef that gives the recall that is wanted. If none does, the one that gives the most."""
+    below, ef, tried = K - 1, K, []
+
+    def reached(ef: int) -> float:
+        return recall(ask(ef, SECONDS_SOUGHT)[0], truth)
+
+    while (here := reached(ef)) < wanted:
+        tried.append((here, -ef))
+        if ef >= EF_MAX:
+            return -max(tried)[1]
+        below, ef = ef, ef * 2
+    while ef - below > max(1, ef // 20):
+        middle = (below + ef) // 2
+        if reached(middle) >= wanted:
+            ef = middle
+        else:
+            below = middle
+    return ef
+
+
+def rate(ask: Ask, ef: int) -> tuple[float, Ids]:
+    """Queries per second, the median of the passes, and what they found."""
+    rates: list[float] = []
+    spent = 0.0
+    while True:
+        found, seconds = ask(ef, SECONDS_MAX)
+        rates.append(len(found) / seconds)
+        spent += seconds
+        if spent >= SECONDS_MIN and (len(rates) >= 3 or spent >= SECONDS_MAX / 2):
+            return statistics.median(rates), found
+
+
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def anonymous_bytes() -> int:
+    """What the process allocated: neither its code nor the rows, which are mapped."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) * 1024
+
+
+def disk_bytes(path: Path) -> int:
+    return sum(file.stat().st_blocks * 512 for file in path.rglob("*") if file.is_file())
