@@ -273,13 +273,16 @@ class Collection(SnapshotCollection):
             self._inner.put_many, documents, key=key, vectors=vectors, author=author, message=message, causes=causes
         )
 
-    async def search(
+    # Of a snapshot no moment can be named, and pyright takes it that another one could be.
+    async def search(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, vector: VectorLike | None = None, *, like: str | None = None, **how: Unpack[HowAsOf]
     ) -> Hits:
         """The documents whose vector is nearest, now or as of a moment; see `koru_delta.Collection.search`."""
         return await self._call(self._inner.search, vector, like=like, **how)
 
-    async def search_many(self, vectors: MatrixLike, **how: Unpack[HowAsOf]) -> list[Hits]:
+    async def search_many(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, vectors: MatrixLike, **how: Unpack[HowAsOf]
+    ) -> list[Hits]:
         """For each row of a matrix what is nearest to it, now or as of a moment."""
         return await self._call(self._inner.search_many, vectors, **how)
 

@@ -6,14 +6,16 @@ use crate::{
     encode::Object,
     error::{invalid, raise},
     handle::call,
+    interrupt::{self, ASKS_EVERY},
     records::{record, tuple},
     vectors::{self, Rows, Vector},
 };
-use koru_delta::{Codes, Filter, IndexKind, KeyRange, Metric, Search, SnapshotCollection, Vectors};
+use koru_delta::{Codes, Error, ErrorCode, Filter, IndexKind, KeyRange, Metric, Search, SnapshotCollection, Vectors};
 use pyo3::{
     prelude::*,
     types::{PyDict, PyString, PyTuple},
 };
+use std::time::Instant;
 
 /// What `include=` names.
 #[derive(Clone, Copy)]
@@ -130,9 +132,17 @@ impl<'a> How<'a> {
             vectors.push(row.ok_or_else(|| invalid(py, format!("row {} is None", vectors.len())))?);
         }
         let found = call(py, || {
-            let collection = collection()?;
-            let hits = |vector: &Vec<f32>| collection.search(&self.of(Search::vector(vector)));
-            vectors.iter().map(hits).collect::<koru_delta::Result<Vec<_>>>()
+            let (collection, mut asked, mut found) = (collection()?, Instant::now(), Vec::with_capacity(vectors.len()));
+            for vector in &vectors {
+                if asked.elapsed() >= ASKS_EVERY {
+                    if interrupt::came() {
+                        return Err(Error::new(ErrorCode::Aborted, "the search was interrupted"));
+                    }
+                    asked = Instant::now();
+                }
+                found.push(collection.search(&self.of(Search::vector(vector)))?);
+            }
+            Ok(found)
         })?;
         found.into_iter().map(|hits| Hits::new(py, hits)).collect()
     }
