@@ -247,16 +247,17 @@ fn a_copy_has_the_snapshot_and_an_unfinished_one_is_no_damage() {
     }
     drop(export);
     db.close().unwrap();
-    let unfinished = Arc::new(MemoryStorage::from_files(
-        storage.files().into_iter().chain([(FileName::Vectors(90), vec![0; 5000]), (FileName::Vectors(91), vec![])]),
-    ));
-    let reader = quiet().read_only(true).open_storage(unfinished.clone()).unwrap();
+    let unfinished = || {
+        let left = [(FileName::Vectors(90), vec![0; 5000]), (FileName::Vectors(91), vec![])];
+        Arc::new(MemoryStorage::from_files(storage.files().into_iter().chain(left)))
+    };
+    let reader = quiet().read_only(true).open_storage(unfinished()).unwrap();
     assert!(reader.verify().unwrap().is_ok());
     let search = Search::vector(&points.next().1).k(5);
     assert_eq!(reader.collection("notes").search(&search).unwrap().len(), 5);
-    drop(reader);
-    let db = quiet().open_storage(unfinished.clone()).unwrap();
-    assert!(unfinished.files().keys().all(|name| !matches!(name, FileName::Vectors(90..))), "opening removes them");
+    let storage = unfinished();
+    let db = quiet().open_storage(storage.clone()).unwrap();
+    assert!(storage.files().keys().all(|name| !matches!(name, FileName::Vectors(90..))), "opening removes them");
     assert_eq!(db.collection("notes").search(&search).unwrap().explain().plan, Plan::Flat);
 }
 
