@@ -379,7 +379,7 @@ impl Inner {
     pub(crate) fn search(&self, view: &View, collection: &str, search: &Search) -> Result<Hits> {
         match self.know_vectors(view.sequence) {
             // What is exact does not need them.
-            Err(e) if !search.is_exact() || !e.is(ErrorCode::LimitExceeded) => return Err(e),
+            Err(e) if !search.is_exact() || !e.is(ErrorCode::LimitExceeded) => Err(e),
             _ => ready(self.engine.search(view, collection, search)),
         }
     }
