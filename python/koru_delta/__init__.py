@@ -99,6 +99,7 @@ from ._koru import (
     Transaction,
     TransactionCollection,
     VectorConfig,
+    VectorInfo,
     VerifyReport,
     Version,
     Watch,
@@ -158,6 +159,7 @@ __all__ = [
     "UnsupportedFormatError",
     "UntrustedError",
     "VectorConfig",
+    "VectorInfo",
     "VerifyReport",
     "Version",
     "Watch",
@@ -166,7 +168,7 @@ __all__ = [
     "open",
 ]
 
-_Sequence.register(Hits)
+_Sequence.register(Hits)  # pyright: ignore[reportAttributeAccessIssue]
 
 if hasattr(_os, "register_at_fork"):
     # A handle of the parent is not used in a child: its threads are not there, and its files are the parent's.

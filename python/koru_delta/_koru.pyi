@@ -48,6 +48,7 @@ __all__ = [
     "Hit",
     "Hits",
     "VectorConfig",
+    "VectorInfo",
     "Snapshot",
     "SnapshotCollection",
     "FixedHost",
@@ -69,6 +70,7 @@ def open(
     create: bool = True,
     durability: Literal["strict", "relaxed", "none"] = "strict",
     cache_bytes: int | None = None,
+    vector_bytes: int | None = None,
     maintenance: Literal["thread", "inline", "manual"] = "thread",
 ) -> Database: ...
 def import_archive(
@@ -493,6 +495,39 @@ class VectorConfig:
     def __eq__(self, other: object, /) -> bool: ...
 
 @final
+class VectorInfo:
+    __match_args__: Final = (
+        "name",
+        "config",
+        "documents",
+        "versions",
+        "index",
+        "codes",
+        "linked",
+        "memory_bytes",
+        "ready",
+    )
+    @property
+    def name(self) -> str: ...
+    @property
+    def config(self) -> VectorConfig: ...
+    @property
+    def documents(self) -> int: ...
+    @property
+    def versions(self) -> int: ...
+    @property
+    def index(self) -> Literal["auto", "flat", "hnsw"]: ...
+    @property
+    def codes(self) -> Literal["auto", "f32", "f16", "i8", "i4", "binary"]: ...
+    @property
+    def linked(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def ready(self) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
 class Scan:
     def __iter__(self) -> Self: ...
     def __next__(self) -> Document: ...
@@ -700,6 +735,7 @@ class Collection:
         codes: Literal["auto", "f32", "f16", "i8", "i4", "binary"] = "auto",
     ) -> str | None: ...
     def vector_config(self, name: str = "default") -> VectorConfig | None: ...
+    def vector_info(self) -> list[VectorInfo]: ...
     def history(self, key: str, *, before: VersionLike | None = None, values: bool = True) -> History: ...
     def put(
         self,

@@ -63,3 +63,9 @@ class How(TypedDict, total=False):
     ef: int | None
     exact: bool
     include: Iterable[Literal["values", "vectors"]] | None
+
+
+class HowAsOf(How, total=False):
+    """How to search, and as of which moment."""
+
+    as_of: MomentLike

@@ -40,11 +40,12 @@ from ._koru import (
     Stats,
     Tag,
     VectorConfig,
+    VectorInfo,
     VerifyReport,
     Version,
 )
 from ._threads import Caller, Rows, Watch
-from ._types import Cause, Expected, Expiry, How, MatrixLike, MomentLike, Table, VectorLike, VersionLike
+from ._types import Cause, Expected, Expiry, How, HowAsOf, MatrixLike, MomentLike, Table, VectorLike, VersionLike
 
 __all__ = [
     "Collection",
@@ -77,6 +78,7 @@ async def open(
     create: bool = True,
     durability: Literal["strict", "relaxed", "none"] = "strict",
     cache_bytes: int | None = None,
+    vector_bytes: int | None = None,
     maintenance: Literal["thread", "inline", "manual"] = "thread",
     threads: int = THREADS,
 ) -> Database:
@@ -89,6 +91,7 @@ async def open(
         create=create,
         durability=durability,
         cache_bytes=cache_bytes,
+        vector_bytes=vector_bytes,
         maintenance=maintenance,
     )
     opening = executor.submit(call)
@@ -270,20 +273,18 @@ class Collection(SnapshotCollection):
             self._inner.put_many, documents, key=key, vectors=vectors, author=author, message=message, causes=causes
         )
 
-    async def search(
-        self,
-        vector: VectorLike | None = None,
-        *,
-        like: str | None = None,
-        as_of: MomentLike = None,
-        **how: Unpack[How],
+    # Of a snapshot no moment can be named, and pyright takes it that another one could be.
+    async def search(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, vector: VectorLike | None = None, *, like: str | None = None, **how: Unpack[HowAsOf]
     ) -> Hits:
         """The documents whose vector is nearest, now or as of a moment; see `koru_delta.Collection.search`."""
-        return await self._call(self._inner.search, vector, like=like, as_of=as_of, **how)
+        return await self._call(self._inner.search, vector, like=like, **how)
 
-    async def search_many(self, vectors: MatrixLike, *, as_of: MomentLike = None, **how: Unpack[How]) -> list[Hits]:
+    async def search_many(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, vectors: MatrixLike, **how: Unpack[HowAsOf]
+    ) -> list[Hits]:
         """For each row of a matrix what is nearest to it, now or as of a moment."""
-        return await self._call(self._inner.search_many, vectors, as_of=as_of, **how)
+        return await self._call(self._inner.search_many, vectors, **how)
 
     async def configure_vectors(
         self,
@@ -302,6 +303,10 @@ class Collection(SnapshotCollection):
     async def vector_config(self, name: str = "default") -> VectorConfig | None:
         """How the vectors of a name are searched; `None` if there were none."""
         return await self._call(self._inner.vector_config, name)
+
+    async def vector_info(self) -> list[VectorInfo]:
+        """What is known of the vectors of this collection, by name."""
+        return await self._call(self._inner.vector_info)
 
     async def version(self, key: str, version: VersionLike) -> Version:
         """One version of a document, with its value."""

@@ -9,7 +9,7 @@ use crate::{
     iterate::{Changes, History, Keys, Scan},
     moment::At,
     records::{Change, Document, DocumentVersion, Lineage, Version},
-    search::{Hits, How, Include, VectorConfig},
+    search::{Hits, How, Include, VectorConfig, VectorInfo},
     snapshot::{SnapshotCollection, values},
     vectors::{self, Matrices, Vector},
     watch::Watch,
@@ -345,6 +345,13 @@ impl Collection {
     fn vector_config(&self, py: Python<'_>, name: &str) -> PyResult<Option<VectorConfig>> {
         let config = call(py, || self.collection.get()?.vector_config(name))?;
         Ok(config.map(VectorConfig::new))
+    }
+
+    /// What is known of the vectors of this collection: a list of `VectorInfo`, by name. Raises `LimitExceededError` if
+    /// their indexes take more memory than they may.
+    fn vector_info(&self, py: Python<'_>) -> PyResult<Vec<VectorInfo>> {
+        let infos = call(py, || self.collection.get()?.vector_info())?;
+        infos.into_iter().map(|info| VectorInfo::new(py, info)).collect()
     }
 
     fn __contains__(&self, py: Python<'_>, key: Text) -> PyResult<bool> {

@@ -51,7 +51,7 @@ mod _koru {
             Change, Commit, CommitChange, Document, DocumentChange, DocumentVersion, Event, Info, Lineage, LineageEdge,
             Stats, Tag, VerifyReport, Version,
         },
-        search::{Explain, Hit, Hits, VectorConfig},
+        search::{Explain, Hit, Hits, VectorConfig, VectorInfo},
         snapshot::{Snapshot, SnapshotCollection},
         testing::{FixedHost, open_for_tests},
         transaction::{Transaction, TransactionCollection},

@@ -19,6 +19,8 @@ use std::path::PathBuf;
 /// - `durability`: what an acknowledged write survives. `strict` power loss; `relaxed` the end of the process, and power
 ///   loss from about a tenth of a second on; `none` is synced only at a checkpoint and at close.
 /// - `cache_bytes`: memory for cached documents and index blocks; at least 1 MiB.
+/// - `vector_bytes`: memory that the indexes of vectors may take; 1 GiB unless it is told. A search that needs more fails
+///   with `LimitExceededError`, unless it is exact.
 /// - `maintenance`: who does checkpoints and merges. `thread` a thread of its own, `inline` the call whose commit made it
 ///   due, `manual` whoever calls `maintain`.
 ///
@@ -30,13 +32,15 @@ use std::path::PathBuf;
 /// ...     db.collection("users").put("ada", {"born": 1815})[:2]
 /// '1@'
 #[pyfunction]
-#[pyo3(signature = (path, *, read_only=false, create=true, durability="strict", cache_bytes=None, maintenance="thread"))]
+#[pyo3(signature = (path, *, read_only=false, create=true, durability="strict", cache_bytes=None, vector_bytes=None,
+                  maintenance="thread"))]
 pub(crate) fn open(
     path: &Bound<'_, PyAny>,
     read_only: bool,
     create: bool,
     durability: &str,
     cache_bytes: Option<usize>,
+    vector_bytes: Option<usize>,
     maintenance: &str,
 ) -> PyResult<Database> {
     let py = path.py();
@@ -53,6 +57,9 @@ pub(crate) fn open(
     });
     if let Some(bytes) = cache_bytes {
         options = options.cache_bytes(bytes);
+    }
+    if let Some(bytes) = vector_bytes {
+        options = options.vector_bytes(bytes);
     }
     open_with(path, options, name)
 }

@@ -6,14 +6,16 @@ use crate::{
     encode::Object,
     error::{invalid, raise},
     handle::call,
+    interrupt::{self, ASKS_EVERY},
     records::{record, tuple},
     vectors::{self, Rows, Vector},
 };
-use koru_delta::{Codes, Filter, IndexKind, KeyRange, Metric, Search, SnapshotCollection, Vectors};
+use koru_delta::{Codes, Error, ErrorCode, Filter, IndexKind, KeyRange, Metric, Search, SnapshotCollection, Vectors};
 use pyo3::{
     prelude::*,
     types::{PyDict, PyString, PyTuple},
 };
+use std::time::Instant;
 
 /// What `include=` names.
 #[derive(Clone, Copy)]
@@ -130,9 +132,17 @@ impl<'a> How<'a> {
             vectors.push(row.ok_or_else(|| invalid(py, format!("row {} is None", vectors.len())))?);
         }
         let found = call(py, || {
-            let collection = collection()?;
-            let hits = |vector: &Vec<f32>| collection.search(&self.of(Search::vector(vector)));
-            vectors.iter().map(hits).collect::<koru_delta::Result<Vec<_>>>()
+            let (collection, mut asked, mut found) = (collection()?, Instant::now(), Vec::with_capacity(vectors.len()));
+            for vector in &vectors {
+                if asked.elapsed() >= ASKS_EVERY {
+                    if interrupt::came() {
+                        return Err(Error::new(ErrorCode::Aborted, "the search was interrupted"));
+                    }
+                    asked = Instant::now();
+                }
+                found.push(collection.search(&self.of(Search::vector(vector)))?);
+            }
+            Ok(found)
         })?;
         found.into_iter().map(|hits| Hits::new(py, hits)).collect()
     }
@@ -194,8 +204,6 @@ impl Hit {
 #[pyclass(frozen, sequence, module = "koru_delta")]
 pub(crate) struct Hits {
     hits: Py<PyTuple>,
-    /// How they were found.
-    #[pyo3(get)]
     explain: Py<Explain>,
 }
 
@@ -214,6 +222,12 @@ impl Hits {
 
 #[pymethods]
 impl Hits {
+    /// How they were found: an `Explain`.
+    #[getter]
+    fn explain(&self, py: Python<'_>) -> Py<Explain> {
+        self.explain.clone_ref(py)
+    }
+
     fn __len__(&self, py: Python<'_>) -> usize {
         self.hits.bind(py).len()
     }
@@ -350,6 +364,46 @@ impl VectorConfig {
             metric: named(py, "metric", metric, Metric::ALL, Metric::name)?,
             index: named(py, "index", index, IndexKind::ALL, IndexKind::name)?,
             codes: named(py, "codes", codes, Codes::ALL, Codes::name)?,
+        })
+    }
+}
+
+record! {
+    /// What is known of the vectors of one name of a collection.
+    VectorInfo {
+        /// The name.
+        name: String,
+        /// How they are to be searched: a `VectorConfig`.
+        config: Py<VectorConfig>,
+        /// Documents that have one now, as far as no other actor had a part in them.
+        documents: u64,
+        /// Versions that have one: what the index holds.
+        versions: u64,
+        /// The structure that is searched: what `auto` chose.
+        index: &'static str,
+        /// What is kept in memory of each: what `auto` chose.
+        codes: &'static str,
+        /// Versions that the graph has taken in; those behind them are scanned.
+        linked: u64,
+        /// Memory of the index, in bytes.
+        memory_bytes: u64,
+        /// Whether the index is made for this configuration. Until it is, searches compare every vector.
+        ready: bool,
+    }
+}
+
+impl VectorInfo {
+    pub(crate) fn new(py: Python<'_>, info: koru_delta::VectorInfo) -> PyResult<VectorInfo> {
+        Ok(VectorInfo {
+            name: info.name,
+            config: Py::new(py, VectorConfig::new(info.config))?,
+            documents: info.documents,
+            versions: info.versions,
+            index: info.index.name(),
+            codes: info.codes.name(),
+            linked: info.linked,
+            memory_bytes: info.memory_bytes,
+            ready: info.ready,
         })
     }
 }

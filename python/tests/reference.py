@@ -39,6 +39,7 @@ RECORDS = [
     "Hit",
     "Explain",
     "VectorConfig",
+    "VectorInfo",
     "Lineage",
     "LineageEdge",
     "Info",

@@ -166,7 +166,7 @@ class Model(RuleBasedStateMachine):
             if place not in state:
                 self.took(place, None)
             elif place not in self.now or not same(self.now[place], state[place]):
-                self.took(place, (state[place],))
+                self.took(place, state[place])
 
     @rule()
     def reopen(self) -> None:

@@ -199,6 +199,14 @@ except KeyboardInterrupt:
     assert events == ["c_call", "c_exception"], "within the call, and not when it had come to its end"
     raise
 """,
+    "many searches": """
+import koru_delta
+db = koru_delta.open("memory:")
+documents = db.collection("c")
+documents.put_many({str(n): n for n in range(20_000)}, vectors=[[float(n), 1.0] for n in range(20_000)])
+print("ready", flush=True)
+documents.search_many([[1.0, 2.0]] * 100_000, exact=True)
+""",
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import array
 import asyncio
-import ctypes
 import json
 import subprocess
 import sys
@@ -59,7 +58,6 @@ FORMS: dict[str, Callable[[Sequence[float]], Any]] = {
     "array": lambda x: array.array("f", x),
     "array of doubles": lambda x: array.array("d", x),
     "memoryview": lambda x: memoryview(array.array("f", x)),
-    "ctypes": lambda x: (ctypes.c_float * len(x))(*x),
     "scalars": lambda x: [numpy.float32(each) for each in x],
     "ints": lambda x: [int(each) for each in x],
     "tensor": lambda x: Tensor(numpy.array(x, "f4")),
@@ -120,7 +118,8 @@ def test_a_matrix_is_one_vector_for_each_document(db: Database, form: str) -> No
 def test_some_documents_have_none_and_some_have_several(db: Database) -> None:
     notes = db.collection("notes")
     rows = [("a", 1), ("b", 2), ("c", 3)]
-    notes.put_many(rows, vectors={"body": [[1, 0], None, [0, 1]], "title": numpy.eye(3)})
+    matrices: dict[str, Any] = {"body": [[1, 0], None, [0, 1]], "title": numpy.eye(3)}
+    notes.put_many(rows, vectors=matrices)
     assert {key: list(notes.vectors(key) or {}) for key, _ in rows} == {
         "a": ["body", "title"],
         "b": ["title"],
@@ -158,7 +157,7 @@ def test_some_documents_have_none_and_some_have_several(db: Database) -> None:
 )
 def test_what_is_no_matrix_is_refused_with_its_place(db: Database, vectors: Any, says: str) -> None:
     notes = db.collection("notes")
-    says = says.replace("'default'", "[\"']default[\"']")
+    says = says.replace("'", "[\"']")
     with pytest.raises(InvalidArgumentError, match=says):
         notes.put_many({"a": 1, "b": 2}, vectors=vectors)
     with pytest.raises(InvalidArgumentError, match=says), db.transaction() as tx:
@@ -301,6 +300,21 @@ def test_the_configuration_is_told_and_decides(db: Database) -> None:
     assert [(hit.key, hit.score) for hit in notes.search([0.0, 0.0], threshold=5)] == [("a", 0.0), ("b", 5.0)]
     notes.configure_vectors(dimension=2, metric="dot")
     assert [hit.key for hit in notes.search([1.0, 0.0])] == ["c", "b", "a"]
+    notes.put("d", 4, vectors={"title": [1.0, 2.0, 3.0]})
+    infos = {info.name: info for info in notes.vector_info()}
+    assert list(infos) == ["default", "title"]
+    assert infos["default"].config == notes.vector_config()
+    assert [(info.documents, info.versions, info.ready) for info in infos.values()] == [(3, 3, True), (1, 1, True)]
+    assert infos["title"].index != "auto"
+
+
+def test_the_memory_of_indexes_is_bounded() -> None:
+    with koru_delta.open("memory:", vector_bytes=1000) as db:
+        notes = db.collection("notes")
+        notes.put_many({str(n): n for n in range(100)}, vectors=numpy.ones((100, 100)))
+        with pytest.raises(LimitExceededError):
+            notes.search(numpy.ones(100))
+        assert len(notes.search(numpy.ones(100), exact=True)) == 10
 
 
 def test_search_takes_what_scan_takes(db: Database) -> None:
@@ -374,11 +388,16 @@ def test_others_go_on_while_many_are_searched(db: Database) -> None:
     matrix = numpy.random.default_rng(1).standard_normal((4000, 64)).astype("f4")
     notes.put_many({str(n): n for n in range(len(matrix))}, vectors=matrix)
     turns, done = 0, threading.Event()
+
+    def search() -> None:
+        notes.search_many(matrix[:50], include=[], exact=True)
+        done.set()
+
     # A thread that holds the lock is asked for it at most this often, so whoever counts far has not waited for it.
     before = sys.getswitchinterval()
     sys.setswitchinterval(60)
     try:
-        thread = threading.Thread(target=lambda: (notes.search_many(matrix[:50], include=[], exact=True), done.set()))
+        thread = threading.Thread(target=search)
         thread.start()
         while not done.is_set():
             turns += 1
@@ -401,6 +420,7 @@ def test_asyncio_has_the_same() -> None:
             config = await notes.vector_config()
             assert config is not None
             assert config.metric == "dot"
+            assert [info.config for info in await notes.vector_info()] == [config]
             assert [hit.key for hit in await notes.search([1.0, 0.0], k=3)] == ["d", "a", "b"]
             assert [hit.value for hit in await notes.search([1.0, 0.0], as_of=first)] == [1]
             then = await notes.as_of(first)

@@ -66,7 +66,8 @@ fn options<'a>(page: &mut String, args: impl Iterator<Item = &'a Arg>) {
             value.clear();
         }
         let names = match (arg.get_long(), arg.get_short()) {
-            (None, _) => value,
+            (None, None) => value,
+            (None, Some(short)) => format!("-{short}{}{value}", if takes { " " } else { "" }),
             (Some(long), short) => {
                 let short = short.map(|short| format!("-{short}, ")).unwrap_or_default();
                 let aliases: String =

@@ -25,7 +25,7 @@ pub(crate) struct Search {
     #[command(flatten)]
     target: Target,
     /// Which row of a .npy file that has several, counted from 0
-    #[arg(long, value_name = "N", requires = "vector_file")]
+    #[arg(long, value_name = "N", requires = "vector_file", conflicts_with_all = ["vector", "like"])]
     row: Option<u64>,
     /// How many documents at most
     #[arg(short, value_name = "N", default_value = "10")]

@@ -145,16 +145,16 @@ mod tests {
         assert!(Options::parse(&["--fast"]).is_err());
     }
 
-    /// A `koru` that answers every command with its name, and the history in JSON with the given commits.
+    /// On a stage with a `koru` that answers every command with its name, or what is given where JSON is asked for.
     #[cfg(unix)]
-    fn walk_with(history: &str) -> Result<()> {
+    fn on_stage(json: &str, what: impl FnOnce(&Stage) -> Result<()>) -> Result<()> {
         use std::os::unix::fs::PermissionsExt;
-        let script = std::env::temp_dir().join(format!("koru-xtask-stub-{}-{}", std::process::id(), history.len()));
-        let text = format!("#!/bin/sh\ncase \"$*\" in *--json*) echo '{history}';; *) echo \"$@\";; esac\n");
+        let script = std::env::temp_dir().join(format!("koru-xtask-stub-{}-{}", std::process::id(), json.len()));
+        let text = format!("#!/bin/sh\ncase \"$*\" in *--json*) echo '{json}';; *) echo \"$@\";; esac\n");
         std::fs::write(&script, text).expect("the temporary folder can be written to");
         std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
         let stage = Stage::set(script.clone(), false)?;
-        let result = Repository::open(&root()).and_then(|repository| walk(&repository, &stage));
+        let result = what(&stage);
         std::fs::remove_file(script).expect("it was written above");
         stage.remove().expect("nothing but the empty folder is there");
         result
@@ -166,8 +166,18 @@ mod tests {
         if !root().join(".git").exists() {
             return; // An unpacked archive has no history to walk through.
         }
+        let walk_with = |history| {
+            on_stage(history, |stage| Repository::open(&root()).and_then(|repository| walk(&repository, stage)))
+        };
         assert_eq!(walk_with(r#"[{"commit":"cc"},{"commit":"bb"},{"commit":"aa"}]"#), Ok(()));
         assert_eq!(walk_with(r#"[{"commit":"aa"}]"#), Ok(()));
         assert!(walk_with("[]").is_err_and(|e| e.contains("names no commit")));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_search_ends_well_if_it_finds_something() {
+        assert_eq!(on_stage(r#"{"key":"n1"}"#, vectors::walk), Ok(()));
+        assert!(on_stage("null", vectors::walk).is_err_and(|e| e.contains("found nothing")));
     }
 }
