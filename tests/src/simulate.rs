@@ -550,7 +550,8 @@ impl Simulation {
         self.figures.checkpoints += stats.checkpoints;
         self.figures.merges += stats.merges;
         match self.db().close() {
-            Err(_) if self.disk.is_stopped() => return self.crash(),
+            // What stopped may have been something that closing does without, and does not tell of.
+            _ if self.disk.is_stopped() => return self.crash(),
             closed => asked("closing", closed)?,
         }
         self.db = None;

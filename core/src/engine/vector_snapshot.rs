@@ -93,11 +93,11 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(VectorStore::new(self.segment_begin(first).await?))
     }
 
-    /// Whether a snapshot was never finished: the process ended before its header was written.
+    /// Whether a snapshot was never finished: its first byte is written last.
     pub(super) async fn is_unfinished_snapshot(&self, number: u32) -> Result<bool> {
-        let mut header = [0; HEADER_BYTES];
-        let read = read_full(&self.storage, FileName::Vectors(number), 0, &mut header).await?;
-        Ok(header.iter().take(read).all(|byte| *byte == 0))
+        let mut first = [0];
+        let _ = read_full(&self.storage, FileName::Vectors(number), 0, &mut first).await?;
+        Ok(first == [0])
     }
 
     /// The newest snapshot of what is before a place in the log, which a copy up to there may have.
@@ -221,8 +221,6 @@ impl<S: AsyncStorage> Engine<S> {
             self.storage.write_at(file, at, &block).await?;
             at += block.len() as u64;
         }
-        // A header that is there says that all behind it is.
-        self.storage.sync(file).await?;
         let mut header = Vec::with_capacity(HEADER_BYTES);
         header.extend_from_slice(&MAGIC);
         header.extend_from_slice(&self.database.0);
@@ -232,7 +230,11 @@ impl<S: AsyncStorage> Engine<S> {
         header.extend_from_slice(&position.chain);
         header.extend_from_slice(&(body.len() as u64).to_le_bytes());
         header.extend_from_slice(&crc::hash(&header).to_le_bytes());
-        self.storage.write_at(file, 0, &header).await?;
+        let (first, rest) = header.split_at(1);
+        self.storage.write_at(file, 1, rest).await?;
+        self.storage.sync(file).await?;
+        // A single byte is there or not, whatever happens: it says that all the others are.
+        self.storage.write_at(file, 0, first).await?;
         self.storage.sync(file).await
     }
 }
