@@ -31,6 +31,8 @@ from stores import STORES
 
 HERE = Path(__file__).parent
 KORU = "koru"
+SEARCHES = ["search-graph", "search-codes", "search-full", "search-history"]
+"""koru's, each of another database."""
 
 
 def main() -> None:
@@ -50,17 +52,16 @@ def main() -> None:
         phase, store, prepared, path = options.child
         measure.run(phase, store, Path(prepared), Path(path))
         return
-    report = compare(options)
-    if options.out:
-        options.out.write_text(json.dumps(report, indent=1))
-    print(table.markdown(report))
+    print(table.markdown(compare(options)))
 
 
 def compare(options: argparse.Namespace) -> dict[str, Any]:
     names = [name for name in options.stores.split(",") if name in STORES or name == KORU and options.koru]
     rows: list[dict[str, Any]] = []
     failures: list[str] = []
-    facts = machine()
+    versions = ", ".join(STORES[name].description() for name in names if name in STORES)
+    facts = machine() | {"rounds": options.rounds, "peers": versions}
+    report = {"facts": facts, "rows": rows, "failures": failures}
 
     def phase(what: str, store: str, prepared: Path, path: Path) -> None:
         say(f"{prepared.name}: {store}: {what}")
@@ -74,6 +75,9 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
             last = (error.stderr or "").strip().splitlines()[-1:]
             failures.append(f"{prepared.name}: {store}: {what}: {' '.join(last) or error}")
             say(f"failed: {failures[-1]}")
+        if options.out:
+            # After each, so that a run that is broken off is not lost.
+            options.out.write_text(json.dumps(report, indent=1))
 
     for name in options.sets.split(","):
         prepared = sets.prepare(name, options.data, options.cache / "sets", options.rows)
@@ -96,13 +100,9 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
             for what in ("search", "open"):
                 for store, path in paths.items():
                     if path.with_suffix(".build.json").exists():
-                        phase(what, store, prepared, path)
-    versions = [STORES[name].description() for name in names if name in STORES]
-    return {
-        "facts": facts | {"rounds": options.rounds, "peers": ", ".join(versions)},
-        "rows": rows,
-        "failures": failures,
-    }
+                        for part in SEARCHES if store == KORU and what == "search" else [what]:
+                            phase(part, store, prepared, path)
+    return report
 
 
 def child(options: argparse.Namespace, phase: str, store: str, prepared: Path, path: Path) -> list[dict[str, Any]]:

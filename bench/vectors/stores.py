@@ -30,6 +30,8 @@ class Filter:
         self.mask: NDArray[np.bool_] = (values >= self.start) & (values < self.below)
         # A bytearray answers a callback fastest.
         self.flags = bytearray(self.mask.astype(np.uint8))
+        # Made once, as koru keeps what a filter takes: it is not part of a search.
+        self.bitmap = np.packbits(self.mask, bitorder="little")
         self.k = min(K, int(self.mask.sum()))
 
 
@@ -161,8 +163,7 @@ class Faiss(Store):
         return ids
 
     def filtered(self, by: Filter, queries: F32, ef: int) -> Ids:
-        bitmap = np.packbits(by.mask, bitorder="little")
-        selector = self.faiss.IDSelectorBitmap(bitmap)
+        selector = self.faiss.IDSelectorBitmap(by.bitmap)
         ids = self.index.search(queries, K, params=self.parameters(self.faiss, ef, selector))[1].tolist()
         return [[one for one in row if one >= 0] for row in ids]
 

@@ -20,7 +20,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("codec", &["host"]),
     ("history/diff", &["storage", "host", "log", "index"]),
     ("query", &["storage", "host", "clock", "log", "index", "history"]),
-    ("vector", &["storage", "host", "clock"]),
+    ("vector", &["storage", "host"]),
 ];
 
 #[test]

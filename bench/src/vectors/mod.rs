@@ -8,6 +8,7 @@ mod set;
 
 use crate::Result;
 use clap::{Args, ValueEnum};
+use databases::Kind;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
@@ -28,7 +29,11 @@ enum Phase {
     /// How long it takes to read all rows from memory.
     Floor,
     Build,
-    Search,
+    // Of one database each, so that memory means one.
+    SearchGraph,
+    SearchCodes,
+    SearchFull,
+    SearchHistory,
     Open,
 }
 
@@ -38,7 +43,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match options.phase {
         Phase::Floor => phases::floor(&set, &out),
         Phase::Build => phases::build(&set, &options.path, &out),
-        Phase::Search => phases::search(&set, &options.path, &out),
+        Phase::SearchGraph => phases::search(Kind::Graph, &set, &options.path, &out),
+        Phase::SearchCodes => phases::search(Kind::Codes, &set, &options.path, &out),
+        Phase::SearchFull => phases::search(Kind::Full, &set, &options.path, &out),
+        Phase::SearchHistory => phases::history(&set, &options.path, &out),
         Phase::Open => phases::open(&set, &options.path, &out),
     }
 }

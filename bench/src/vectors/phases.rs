@@ -41,7 +41,7 @@ pub(crate) fn floor(set: &Set, out: &Out) -> Result<()> {
 }
 
 pub(crate) fn build(set: &Set, folder: &Path, out: &Out) -> Result<()> {
-    let count = set.documents()?.len();
+    let count = set.count()?;
     std::fs::create_dir_all(folder)?;
     for kind in Kind::ALL {
         if kind == Kind::History && count > HISTORY_ROWS_MAX {
@@ -88,43 +88,39 @@ pub(crate) fn open(set: &Set, folder: &Path, out: &Out) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn search(set: &Set, folder: &Path, out: &Out) -> Result<()> {
-    let asked = set.asked()?;
-    let count = set.documents()?.len();
-    for kind in [Kind::Graph, Kind::Codes, Kind::Full] {
-        let before = Memory::now()?.anonymous;
-        let database = open_database(&kind.path(folder))?;
-        let collection = rows(&database);
-        let pass = Pass { collection: &collection, asked: &asked, make: &|s| s, of: &number };
-        drop(pass.run(None)?);
-        let grown = Memory::now()?.anonymous.saturating_sub(before);
-        out.row(&format!("memory{}", suffix(kind).unwrap_or_default()), grown as f64 / count as f64, "B");
-        match kind {
-            Kind::Graph => {
-                pass.plan(Plan::Graph)?;
-                for wanted in RECALLS {
-                    let ef = pass.least_ef(wanted)?;
-                    pass.measure(&format!("graph-{wanted}"), Some(ef), out)?;
-                }
-            }
-            Kind::Codes => {
-                pass.plan(Plan::Flat)?;
-                // There is nothing to choose: one figure for both, if it gives so much.
-                pass.measure("codes-0.99", None, out)?;
-                pass.measure("codes-0.999", None, out)?;
-            }
-            _ => pass.measure("flat", None, out)?,
-        }
-        if kind == Kind::default_of(count) {
-            for given in set.filters()? {
-                let make = |search: Search| search.filter(given.filter.clone());
-                let pass = Pass { collection: &collection, asked: &given.asked, make: &make, of: &number };
-                pass.measure_of(&format!("filter {}", given.name), None, out, Some(given.rows))?;
+pub(crate) fn search(kind: Kind, set: &Set, folder: &Path, out: &Out) -> Result<()> {
+    let (asked, count) = (set.asked()?, set.count()?);
+    let before = Memory::now()?.anonymous;
+    let database = open_database(&kind.path(folder))?;
+    let collection = rows(&database);
+    let pass = Pass { collection: &collection, asked: &asked, make: &|s| s, of: &number };
+    drop(pass.run(None)?);
+    let grown = Memory::now()?.anonymous.saturating_sub(before);
+    out.row(&format!("memory{}", suffix(kind).unwrap_or_default()), grown as f64 / count as f64, "B");
+    match kind {
+        Kind::Graph => {
+            pass.plan(Plan::Graph)?;
+            for wanted in RECALLS {
+                let ef = pass.least_ef(wanted)?;
+                pass.measure(&format!("graph-{wanted}"), Some(ef), out)?;
             }
         }
-        database.close()?;
+        Kind::Codes => {
+            pass.plan(Plan::Flat)?;
+            // There is nothing to choose: one figure for both, if it gives so much.
+            pass.measure("codes-0.99", None, out)?;
+            pass.measure("codes-0.999", None, out)?;
+        }
+        _ => pass.measure("flat", None, out)?,
     }
-    if count <= HISTORY_ROWS_MAX { history(&asked, count, folder, out) } else { Ok(()) }
+    if kind == Kind::default_of(count) {
+        for given in set.filters()? {
+            let make = |search: Search| search.filter(given.filter.clone());
+            let pass = Pass { collection: &collection, asked: &given.asked, make: &make, of: &number };
+            pass.measure_of(&format!("filter {}", given.name), None, out, Some(given.rows))?;
+        }
+    }
+    Ok(database.close()?)
 }
 
 /// The row of a document, by its key.
@@ -132,7 +128,12 @@ fn number(key: &str) -> Option<i32> {
     key.parse().ok()
 }
 
-fn history(asked: &Asked, count: usize, folder: &Path, out: &Out) -> Result<()> {
+/// What half of a history that is dead costs, now and as of the moment when that half was alive.
+pub(crate) fn history(set: &Set, folder: &Path, out: &Out) -> Result<()> {
+    let (asked, count) = (&set.asked()?, set.count()?);
+    if count > HISTORY_ROWS_MAX {
+        return Ok(());
+    }
     let database = open_database(&Kind::History.path(folder))?;
     let collection = rows(&database);
     // Its second version has the vector of the row that is as far from the end.
@@ -146,7 +147,7 @@ fn history(asked: &Asked, count: usize, folder: &Path, out: &Out) -> Result<()> 
 /// Puts one by one into a copy of a database, with a search after every hundred: what it finds is what is there.
 fn put(set: &Set, folder: &Path, out: &Out) -> Result<()> {
     let queries = set.asked()?.queries;
-    let (from, path) = (Kind::default_of(set.documents()?.len()).path(folder), folder.join("put.koru"));
+    let (from, path) = (Kind::default_of(set.count()?).path(folder), folder.join("put.koru"));
     std::fs::create_dir(&path)?;
     for file in std::fs::read_dir(from)? {
         let file = file?;

@@ -46,6 +46,11 @@ impl Set {
         floats(&self.folder.join("base.f32.npy"))
     }
 
+    /// How many rows there are.
+    pub(crate) fn count(&self) -> Result<usize> {
+        Ok(ints(&self.folder.join("random.i32.npy"))?.all.len())
+    }
+
     pub(crate) fn asked(&self) -> Result<Asked> {
         let queries = floats(&self.folder.join("query.f32.npy"))?;
         Ok(Asked { queries, truth: ints(&self.folder.join("truth.i32.npy"))? })

@@ -9,7 +9,10 @@ use crate::{
 };
 use std::{
     num::NonZeroUsize,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -51,6 +54,8 @@ pub(crate) struct Maintainer {
     turn: Mutex<()>,
     /// One at a time brings the indexes of vectors up to date. Taken after the others.
     vectors: Mutex<()>,
+    /// There is much for the thread to read before they are: searches do not wait for it.
+    vectors_busy: AtomicBool,
     signal: Arc<Signal>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -86,6 +91,17 @@ impl Inner {
             Maintenance::Manual => {}
         }
         Ok(())
+    }
+
+    /// The index of some vectors is not what it is to be: has maintenance see to it, or does it.
+    pub(crate) fn vectors_lag(&self) {
+        match self.options.maintenance {
+            _ if self.engine.is_read_only() => {}
+            Maintenance::Thread => self.maintenance.signal.raise(|wanted| wanted.work = true),
+            // What fails is tried again when it is next asked for.
+            Maintenance::Inline => drop(self.maintain(usize::MAX)),
+            Maintenance::Manual => {}
+        }
     }
 
     /// Before a commit: waits for a checkpoint when the tail of the log has grown to its bound.
@@ -138,7 +154,9 @@ impl Inner {
     fn vector_step(&self) -> Result<bool> {
         let _turn = self.vectors_turn();
         let threads = Threads(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN));
-        let step = ready(self.engine.vector_step(&threads))?;
+        let step = ready(self.engine.vector_step(&threads));
+        self.maintenance.vectors_busy.store(false, Ordering::Relaxed);
+        let step = step?;
         if step == VectorStep::Snapshot {
             self.sync()?;
             ready(self.engine.write_vector_snapshot())?;
@@ -157,13 +175,27 @@ impl Inner {
             return Ok(());
         }
         let has_thread = self.options.maintenance == Maintenance::Thread && !self.engine.is_read_only();
-        if has_thread && self.engine.vectors_far_behind() {
-            self.maintenance.signal.raise(|wanted| wanted.work = true);
+        let turn = match self.maintenance.vectors.try_lock() {
+            Ok(turn) => turn,
+            // The thread may be at it for long.
+            Err(TryLockError::WouldBlock) if has_thread && self.maintenance.vectors_busy.load(Ordering::Relaxed) => {
+                return Ok(());
+            }
+            Err(_) => self.vectors_turn(),
+        };
+        // Whoever had the turn before may have done it.
+        if self.engine.vectors_know(sequence) {
             return Ok(());
         }
-        let _turn = self.vectors_turn();
-        // Whoever had the turn before may have done it.
-        if self.engine.vectors_know(sequence) { Ok(()) } else { ready(self.engine.catch_up_vectors()) }
+        if !has_thread {
+            return ready(self.engine.catch_up_vectors());
+        }
+        if !ready(self.engine.catch_up_near_vectors())? {
+            drop(turn);
+            self.maintenance.vectors_busy.store(true, Ordering::Relaxed);
+            self.maintenance.signal.raise(|wanted| wanted.work = true);
+        }
+        Ok(())
     }
 
     /// Syncs what is acknowledged and not durable yet, where the options ask for that to happen soon.

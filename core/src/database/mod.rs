@@ -377,11 +377,17 @@ impl Database {
 
 impl Inner {
     pub(crate) fn search(&self, view: &View, collection: &str, search: &Search) -> Result<Hits> {
-        match self.know_vectors(view.sequence) {
+        if let Err(e) = self.know_vectors(view.sequence) {
             // What is exact does not need them.
-            Err(e) if !search.is_exact() || !e.is(ErrorCode::LimitExceeded) => return Err(e),
-            _ => ready(self.engine.search(view, collection, search)),
+            if !search.is_exact() || !e.is(ErrorCode::LimitExceeded) {
+                return Err(e);
+            }
         }
+        let hits = ready(self.engine.search(view, collection, search))?;
+        if hits.lags {
+            self.vectors_lag();
+        }
+        Ok(hits)
     }
 
     fn configure_vectors(&self, collection: &str, name: &str, config: VectorConfig) -> Result<Option<VersionId>> {
@@ -390,7 +396,11 @@ impl Inner {
             let _turn = self.gate.acquire()?;
             self.append(ready(self.engine.draft_vector_config(collection, name, config, CommitInfo::default()))?)?
         };
-        self.settle(appended)
+        let version = self.settle(appended)?;
+        if version.is_some() {
+            self.vectors_lag();
+        }
+        Ok(version)
     }
 
     /// Looks up what a draft replaces and lays it out; the caller holds the gate. `None` if there was nothing to write.

@@ -19,6 +19,8 @@ pub(crate) struct Export {
     files: Vec<ExportFile>,
     /// Keeps the listed tables from being removed.
     _state: Arc<State>,
+    /// Keeps the listed snapshot from being removed.
+    _exports: Arc<()>,
 }
 
 struct ExportFile {
@@ -57,11 +59,16 @@ impl<S: AsyncStorage> Engine<S> {
             let bytes = if number == end.segment { end.offset } else { length };
             files.push(ExportFile { info: FileInfo { name, bytes }, content: None });
         }
+        let exports = self.exports.clone();
+        if let Some(snapshot) = self.vector_snapshot_before(end.sequence).await? {
+            let listed = stored.iter().find(|info| info.name == snapshot).copied();
+            files.extend(listed.map(|info| ExportFile { info, content: None }));
+        }
         let slot = (root.generation % 2) as usize;
         let mut bytes = vec![0; slot * SLOT_BYTES];
         bytes.extend_from_slice(&root.encode());
         files.push(ExportFile::made(FileName::Root, bytes));
-        Ok(Export { files, _state: state })
+        Ok(Export { files, _state: state, _exports: exports })
     }
 
     /// Reads up to `length` bytes of a listed file from `offset` on; fewer at its end.

@@ -129,6 +129,8 @@ pub(crate) struct Engine<S> {
     /// The last commit that is in them.
     vectors_applied: AtomicU64,
     scratches: Mutex<Vec<crate::vector::hnsw::Scratch>>,
+    /// Held by every copy of the files that is under way.
+    exports: Arc<()>,
     closed: AtomicBool,
     poisoned: Mutex<Option<String>>,
     is_poisoned: AtomicBool,

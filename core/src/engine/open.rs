@@ -127,6 +127,7 @@ impl<S: AsyncStorage> Engine<S> {
             vectors: RwLock::new(None),
             vectors_applied: AtomicU64::new(0),
             scratches: Mutex::new(Vec::new()),
+            exports: Arc::new(()),
             closed: AtomicBool::new(false),
             poisoned: Mutex::new(None),
             is_poisoned: AtomicBool::new(false),
@@ -152,7 +153,8 @@ impl<S: AsyncStorage> Engine<S> {
             let stray = match info.name {
                 FileName::Manifest(number) => number != manifest,
                 FileName::Table(number) => !live.contains(&number),
-                FileName::Root | FileName::Segment(_) | FileName::Vectors(_) => false,
+                FileName::Vectors(number) => self.is_unfinished_snapshot(number).await?,
+                FileName::Root | FileName::Segment(_) => false,
             };
             if stray {
                 self.storage.remove(info.name).await?;

@@ -249,6 +249,8 @@ pub struct Explain {
 pub struct Hits {
     pub(crate) hits: Vec<Hit>,
     pub(crate) explain: Explain,
+    /// The index is not what it is to be: maintenance has something to do.
+    pub(crate) lags: bool,
 }
 
 impl Hits {
@@ -320,6 +322,13 @@ impl Best {
     }
 }
 
+/// What a search came to.
+pub(super) struct Searched {
+    pub(super) best: Vec<Scored>,
+    pub(super) explain: Explain,
+    pub(super) lags: bool,
+}
+
 /// A search with everything that it needs to know.
 pub(super) struct Asked<'a> {
     pub(super) collection: &'a str,
@@ -356,7 +365,7 @@ impl<S: AsyncStorage> Engine<S> {
         };
         let (vector, left_out) = self.target(view, collection, search, &config).await?;
         let asked = Asked { collection, search, query: score::Query::new(config.metric, &vector), left_out };
-        let (best, explain) = match self.search_index(view, &asked, &config).await? {
+        let Searched { best, explain, lags } = match self.search_index(view, &asked, &config).await? {
             Some(found) => found,
             None => self.search_documents(view, &asked).await?,
         };
@@ -372,7 +381,7 @@ impl<S: AsyncStorage> Engine<S> {
             };
             hits.push(Hit { key, score, version, document, vectors });
         }
-        Ok(Hits { hits, explain })
+        Ok(Hits { hits, explain, lags })
     }
 
     /// The vector that is searched for, and the document that it is of.
@@ -405,7 +414,7 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// Reads every document that is taken and compares it.
-    pub(super) async fn search_documents(&self, view: &View, asked: &Asked<'_>) -> Result<(Vec<Scored>, Explain)> {
+    pub(super) async fn search_documents(&self, view: &View, asked: &Asked<'_>) -> Result<Searched> {
         let Asked { collection, search, query, .. } = asked;
         let mut best = Best::new(query.metric(), search.k, search.threshold);
         let (mut rows, mut taken) = (0, 0);
@@ -433,6 +442,6 @@ impl<S: AsyncStorage> Engine<S> {
         }
         let reason = "the index is not there yet: every document was compared".into();
         let explain = Explain { plan: Plan::Documents, reason, rows, taken, compared: taken, degraded: true };
-        Ok((best.into_found(), explain))
+        Ok(Searched { best: best.into_found(), explain, lags: false })
     }
 }

@@ -7,7 +7,7 @@
 use super::{
     Engine, key,
     model::Version,
-    search::{Asked, Best, Explain, Plan, Scored},
+    search::{Asked, Best, Explain, Plan, Scored, Searched},
     state::{At, View},
     vector_store::{Named, value_at, vectors_at},
     vectors::check_dimension,
@@ -62,6 +62,8 @@ struct Way {
     plan: Plan,
     reason: String,
     degraded: bool,
+    /// Whether maintenance has something to do for the index.
+    lags: bool,
     rows: Vec<Reached>,
 }
 
@@ -94,7 +96,7 @@ impl<S: AsyncStorage> Engine<S> {
         view: &View,
         asked: &Asked<'_>,
         config: &VectorConfig,
-    ) -> Result<Option<(Vec<Scored>, Explain)>> {
+    ) -> Result<Option<Searched>> {
         if !self.vectors_know(view.sequence) {
             return Ok(None);
         }
@@ -150,7 +152,7 @@ impl<S: AsyncStorage> Engine<S> {
         }
         let (plan, reason, degraded) = (way.plan, way.reason, way.degraded);
         let explain = Explain { plan, reason, rows, taken: taken as u64, compared, degraded };
-        Ok(Some((best.into_found(), explain)))
+        Ok(Some(Searched { best: best.into_found(), explain, lags: way.lags }))
     }
 
     /// The last commit of the own actor that a view shows.
@@ -228,7 +230,7 @@ fn choose(
     let search = asked.search;
     let all = |reason: String, degraded| {
         let rows = mask.iter().map(|row| Reached { row, score: None, at_best: None }).collect();
-        Way { plan: Plan::Rows, reason, degraded, rows }
+        Way { plan: Plan::Rows, reason, degraded, lags: degraded, rows }
     };
     let Some(structure) = index.ready(config) else {
         return all("the codes are being made anew for another configuration: every row is compared".into(), true);
@@ -256,7 +258,8 @@ fn choose(
     };
     let row = |c: Candidate| Reached { row: c.row, score: exact.then_some(c.score), at_best: Some(c.at_best) };
     let rows = rows.into_iter().map(row).collect();
-    Way { plan, reason, degraded: false, rows }
+    let lags = structure.unlinked() > 0 && !structure.follows_graph();
+    Way { plan, reason, degraded: false, lags, rows }
 }
 
 fn why_no_graph(structure: &Structure) -> String {

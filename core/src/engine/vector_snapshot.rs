@@ -16,7 +16,7 @@ use crate::{
     storage::{AsyncStorage, FileName, read_full},
     vector::index::Index,
 };
-use alloc::{borrow::ToOwned, format, vec, vec::Vec};
+use alloc::{borrow::ToOwned, format, sync::Arc, vec, vec::Vec};
 
 const MAGIC: [u8; 8] = *b"KORUVEC\x01";
 
@@ -93,6 +93,27 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(VectorStore::new(self.segment_begin(first).await?))
     }
 
+    /// Whether a snapshot was never finished: the process ended before its header was written.
+    pub(super) async fn is_unfinished_snapshot(&self, number: u32) -> Result<bool> {
+        let mut header = [0; HEADER_BYTES];
+        let read = read_full(&self.storage, FileName::Vectors(number), 0, &mut header).await?;
+        Ok(header.iter().take(read).all(|byte| *byte == 0))
+    }
+
+    /// The newest snapshot of what is before a place in the log, which a copy up to there may have.
+    pub(super) async fn vector_snapshot_before(&self, sequence: u64) -> Result<Option<FileName>> {
+        for number in self.vector_snapshots().await? {
+            let file = FileName::Vectors(number);
+            let mut header = [0; HEADER_BYTES];
+            let whole = read_full(&self.storage, file, 0, &mut header).await? == HEADER_BYTES;
+            let position = self.decode_header(&header, file).map(|(position, _)| position);
+            if whole && position.is_ok_and(|at| at.sequence <= sequence) {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
+    }
+
     /// Reads and checks a snapshot.
     ///
     /// # Errors
@@ -167,8 +188,11 @@ impl<S: AsyncStorage> Engine<S> {
             self.discard(FileName::Vectors(number)).await;
             return Err(e);
         }
-        for older in older {
-            self.discard(FileName::Vectors(older)).await;
+        // A copy that is under way may have listed them: then the next snapshot removes them.
+        if Arc::strong_count(&self.exports) == 1 {
+            for older in older {
+                self.discard(FileName::Vectors(older)).await;
+            }
         }
         if let Some(store) = self.vectors.write().as_mut() {
             store.saved_rows = rows;
@@ -197,6 +221,8 @@ impl<S: AsyncStorage> Engine<S> {
             self.storage.write_at(file, at, &block).await?;
             at += block.len() as u64;
         }
+        // A header that is there says that all behind it is.
+        self.storage.sync(file).await?;
         let mut header = Vec::with_capacity(HEADER_BYTES);
         header.extend_from_slice(&MAGIC);
         header.extend_from_slice(&self.database.0);

@@ -151,12 +151,30 @@ impl<S: AsyncStorage> Engine<S> {
         self.vectors_applied.load(Ordering::Acquire) >= sequence
     }
 
-    /// Whether so much log is to be read for that that a search should not wait for it.
-    pub(crate) fn vectors_far_behind(&self) -> bool {
-        let end = self.end_of_log();
-        let at = self.vectors.read().as_ref().map(|store| store.position);
-        let at = at.map_or(0, |at| u64::from(at.segment) * self.options.segment_bytes + at.offset);
-        (u64::from(end.segment) * self.options.segment_bytes + end.offset).saturating_sub(at) > CATCH_UP_BYTES
+    /// As [`Engine::catch_up_vectors`], unless so much log is to be read for it that a search should not wait: then `false`,
+    /// and it is for maintenance to do.
+    ///
+    /// # Errors
+    /// Those of [`Engine::catch_up_vectors`].
+    pub(crate) async fn catch_up_near_vectors(&self) -> Result<bool> {
+        self.open_vectors().await?;
+        let at = |position: Position| u64::from(position.segment) * self.options.segment_bytes + position.offset;
+        let known = self.vectors.read().as_ref().map_or(0, |store| at(store.position));
+        if at(self.end_of_log()).saturating_sub(known) > CATCH_UP_BYTES {
+            return Ok(false);
+        }
+        self.catch_up_vectors().await.map(|()| true)
+    }
+
+    /// Reads the indexes of the last snapshot, if they are not in memory.
+    async fn open_vectors(&self) -> Result<()> {
+        self.check_open()?;
+        if self.vectors.read().is_none() {
+            let store = self.load_vectors().await?;
+            self.vectors_applied.store(store.position.sequence, Ordering::Release);
+            *self.vectors.write() = Some(store);
+        }
+        Ok(())
     }
 
     /// Takes every published commit into the indexes. The caller has the vectors turn.
@@ -165,12 +183,7 @@ impl<S: AsyncStorage> Engine<S> {
     /// `LIMIT_EXCEEDED` if they take more memory than they may; `CORRUPT`, `IO`. They stay behind then, and searches compare
     /// every document.
     pub(crate) async fn catch_up_vectors(&self) -> Result<()> {
-        self.check_open()?;
-        if self.vectors.read().is_none() {
-            let store = self.load_vectors().await?;
-            self.vectors_applied.store(store.position.sequence, Ordering::Release);
-            *self.vectors.write() = Some(store);
-        }
+        self.open_vectors().await?;
         let caught_up = self.follow_vectors().await;
         if caught_up.is_err() {
             // A commit may be in them by half.

@@ -142,6 +142,9 @@ impl<S: AsyncStorage> Engine<S> {
         let mut positions = Vec::new();
         for number in self.vector_snapshots().await? {
             let file = FileName::Vectors(number);
+            if self.is_unfinished_snapshot(number).await.unwrap_or(true) {
+                continue;
+            }
             match self.read_vector_snapshot(number).await {
                 Ok(snapshot) if snapshot.is_whole() => positions.push((file, snapshot.position)),
                 Ok(_) => report.note(format!("{file}: what the snapshot says does not fit together")),

@@ -17,6 +17,7 @@ use crate::{
     storage::AsyncStorage,
 };
 use alloc::{rc::Rc, sync::Arc};
+use core::cell::Cell;
 use settle::Flusher;
 
 /// How a database is opened. The defaults are those of the blocking interface, with maintenance after the commit that
@@ -66,6 +67,8 @@ pub(crate) struct Inner<S> {
     flusher: Flusher,
     maintenance: Gate,
     vectors: Gate,
+    /// The index of some vectors waits for maintenance.
+    vectors_lag: Cell<bool>,
     /// Raised when something was published, and at close.
     pub(crate) published: Signal,
 }
@@ -109,6 +112,7 @@ impl<S: AsyncStorage> LocalDatabase<S> {
             flusher: Flusher::default(),
             maintenance: Gate::default(),
             vectors: Gate::default(),
+            vectors_lag: Cell::new(false),
             published: Signal::default(),
         })))
     }

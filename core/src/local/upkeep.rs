@@ -15,7 +15,7 @@ impl<S: AsyncStorage> Inner<S> {
     }
 
     pub(super) fn maintenance_due(&self) -> bool {
-        self.engine.check_writable().is_ok() && (self.engine.checkpoint_due().0 || self.sync_due())
+        self.engine.check_writable().is_ok() && (self.engine.checkpoint_due().0 || self.sync_due() || self.vectors_lag.get())
     }
 
     /// After a commit: does the maintenance that is due, unless someone else is to.
@@ -65,6 +65,7 @@ impl<S: AsyncStorage> Inner<S> {
         }
         for _ in 0..steps {
             if !self.engine.merge_step().await? && !self.vector_step().await? {
+                self.vectors_lag.set(false);
                 return Ok(false);
             }
         }
@@ -86,8 +87,22 @@ impl<S: AsyncStorage> Inner<S> {
     pub(crate) async fn search(&self, view: &View, collection: &str, search: &Search) -> Result<Hits> {
         match self.know_vectors(view.sequence).await {
             // What is exact does not need them.
-            Err(e) if !search.is_exact() || !e.is(ErrorCode::LimitExceeded) => Err(e),
-            _ => self.engine.search(view, collection, search).await,
+            Err(e) if !search.is_exact() || !e.is(ErrorCode::LimitExceeded) => return Err(e),
+            _ => {}
+        }
+        let hits = self.engine.search(view, collection, search).await?;
+        if hits.lags {
+            self.vectors_lag().await;
+        }
+        Ok(hits)
+    }
+
+    /// The index of some vectors is not what it is to be: sees to it, unless someone else is to.
+    pub(crate) async fn vectors_lag(&self) {
+        self.vectors_lag.set(true);
+        if !self.options.manual_maintenance && !self.engine.is_read_only() {
+            // What fails is tried again when it is next asked for.
+            let _ = self.maintain(usize::MAX).await;
         }
     }
 

@@ -184,6 +184,9 @@ impl<S: AsyncStorage + 'static> Inner<S> {
                 Ok((database.append(Draft { token, ..draft }, None).await?, ()))
             })
             .await?;
+        if version.is_some() {
+            database.vectors_lag().await;
+        }
         Ok(self.written(version))
     }
 

@@ -194,8 +194,7 @@ pub(crate) fn check(name: &str, vector: &[f32]) -> Result<()> {
         let (dimension, max) = (vector.len(), limits::VECTOR_DIMENSION_MAX);
         return Err(Error::limit(format!("vector {name:?} has {dimension} numbers, at most {max} are possible")));
     }
-    // Written so that what is not a number fails too.
-    let bad = vector.iter().position(|x| !(x.abs() <= limits::VECTOR_COMPONENT_MAX));
+    let bad = vector.iter().position(|x| x.is_nan() || x.abs() > limits::VECTOR_COMPONENT_MAX);
     match bad.and_then(|at| vector.get(at).map(|x| (at, x))) {
         None => Ok(()),
         // Without formatting a float: nothing else needs the code for that, which would be a third of that for vectors.
