@@ -1,7 +1,7 @@
 // The vectors of a collection as points of a plane. The plane is that of the vectors that were seen first, and stays, so that
 // a point never moves; what a moment adds is put onto it. Each version that has a vector is one point.
 
-import type { Collection, Hit, Metric, Moment, Value, VersionId } from "koru-delta";
+import type { Collection, Filter, Hit, Metric, Moment, Value, VersionId } from "koru-delta";
 import { colourFields, titleOf } from "./describe.js";
 import { normalised, place, planeOf, type Plane } from "./project.js";
 
@@ -39,15 +39,15 @@ export class Points {
     // The zero vector is equally near to all, so this is a list by key; by Euclidean distance one from the origin outwards.
     const all = await this.collection.search({ ...at, k: POINTS_MAX + 1, include: [] });
     this.documents = all.explain.taken;
-    const shown = all.slice(0, POINTS_MAX).sort((a, b) => (a.key < b.key ? -1 : 1));
-    const missing = shown.filter(({ version }) => !this.known.has(version));
+    const shown = all.slice(0, POINTS_MAX);
+    const missing = shown.filter(({ version }) => !this.known.has(version)).sort((a, b) => byBytes(a.key, b.key));
     const page = Math.max(1, Math.floor(PAGE_BYTES / (4 * this.dimension)));
     for (let i = 0; i < missing.length; i += page) {
       const [from, to] = [missing[i]!.key, missing[Math.min(i + page, missing.length) - 1]!.key];
-      await this.add(await this.collection.search({ ...at, k: 2 * POINTS_MAX, from, to, include: ["values", "vectors"] }));
+      await this.add(await this.collection.search({ ...at, k: Math.min(2 * POINTS_MAX, 4 * page), from, to, include: ["values", "vectors"] }));
     }
     this.alive = shown.flatMap(({ version }) => this.known.get(version) ?? []);
-    this.taken = filter && new Set((await this.collection.search({ ...at, filter: filter as {}, k: POINTS_MAX, include: [] })).map(({ key }) => key));
+    this.taken = filter === undefined ? undefined : new Set((await this.collection.search({ ...at, filter: filter as Filter, k: 2 * POINTS_MAX, include: [] })).map(({ key }) => key));
   }
 
   /** Takes up hits as points, and returns the points of all of them. */
@@ -66,4 +66,13 @@ export class Points {
   fields(): string[] {
     return colourFields([...this.known.values()].map(({ value }) => value));
   }
+}
+
+const encoder = new TextEncoder();
+
+/** The order of keys in a range: that of their UTF-8 bytes, which is not JavaScript's beyond U+FFFF. */
+function byBytes(a: string, b: string): number {
+  const [x, y] = [encoder.encode(a), encoder.encode(b)];
+  const at = x.findIndex((byte, i) => byte !== y[i]);
+  return at < 0 ? x.length - y.length : x[at]! - (y[at] ?? -1);
 }
