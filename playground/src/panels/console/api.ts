@@ -10,6 +10,8 @@ const READ = {
   documents: "(keys) the same with versions",
   scan: "({ prefix, from, to, limit }) documents in key order",
   keys: "({ prefix, limit }) only the keys",
+  vectors: "(key) its vectors, by name",
+  search: "({ vector | like, k, filter, asOf }) the nearest documents",
   name: "its name",
 };
 
@@ -51,6 +53,9 @@ export const API: Record<Kind, Record<string, string>> = {
     restoreAll: "(moment) the same for all documents",
     lineage: "(key, version) what it came from",
     watch: "() commits that change this collection",
+    configureVectors: "(name, { dimension, metric, index, codes }) how they are searched",
+    vectorConfig: "(name?) how vectors are searched",
+    vectorInfo: "() what is known of the vectors, by name",
     at: "(key, version) a version to name as a cause",
   },
   Snapshot: { collection: "(name) a collection as of then", collections: "() their names then", close: "() lets go of it" },
