@@ -106,8 +106,8 @@ pub use database::{
     Snapshot, SnapshotCollection, Transaction, Watch, WatchOptions, WriteOptions,
 };
 pub use engine::{
-    Direction, Encoded, Event, Explain, Hit, Hits, Info, KeyRange, Lineage, LineageEdge, Order, Plan, Search, Stats, Tag,
-    VectorInfo, VerifyReport,
+    Direction, Encoded, Event, Explain, Hit, Hits, Info, KeyRange, Lineage, LineageEdge, Order, Plan, Search, Stats,
+    Tag, VectorInfo, VerifyReport,
     model::{
         Commit, CommitChange, CommitInfo, Document, DocumentChange, DocumentVersion, Durability, Expected, Moment, Row,
         Version,

@@ -276,7 +276,8 @@ impl Simulation {
             Err(e) if !exists && e.is(ErrorCode::NotFound) => Ok(()),
             Err(e) if !exists => self.failed("an untag", e, None),
             result => {
-                let draft = Draft { collection: "$tags".into(), key: name.into(), value: None, vector: None, expires_at: None };
+                let draft =
+                    Draft { collection: "$tags".into(), key: name.into(), value: None, vector: None, expires_at: None };
                 self.settle_version("an untag", &[draft], result)
             }
         }

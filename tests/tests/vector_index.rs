@@ -3,6 +3,8 @@
 //!
 //! A search of the index can only be told from one of the documents by what it says of itself, so each test asks for that.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use koru_delta::{
     Codes, Database, ErrorCode, Filter, Hits, IndexKind, KeyRange, Maintenance, Metric, Options, Plan, Search,
     VectorConfig, Vectors,

@@ -81,7 +81,8 @@ fn a_vector_of_another_dimension_is_refused_and_nothing_of_its_commit_is_written
     refused(notes.put_with("b", &1, vectors(&[1.0, 2.0, 3.0])).unwrap_err());
     refused(notes.search(&Search::vector(&[1.0, 2.0, 3.0])).unwrap_err());
     refused(notes.configure_vectors("default", VectorConfig::new(3)).unwrap_err());
-    let other = notes.put_with("b", &1, WriteOptions { vectors: Vectors::new().with("other", [1.0; 3]), ..vectors(&[]) });
+    let other =
+        notes.put_with("b", &1, WriteOptions { vectors: Vectors::new().with("other", [1.0; 3]), ..vectors(&[]) });
     other.expect("each name has a dimension of its own");
     db.collection("others").put_with("b", &1, vectors(&[1.0; 3])).expect("and each collection");
     assert_eq!(notes.vector_config("default").unwrap(), Some(VectorConfig::new(2)));
@@ -235,7 +236,8 @@ fn a_search_is_what_a_comparison_with_every_document_says_now_and_at_every_momen
                 written.push(Written { key, group, vector, commit });
             }
             if step % 5 == 4 && !written.is_empty() {
-                let until = if random.below(2) == 0 { written.len() } else { 1 + random.below(written.len() as u64) as usize };
+                let until =
+                    if random.below(2) == 0 { written.len() } else { 1 + random.below(written.len() as u64) as usize };
                 let then = &written[..until];
                 let query = random.vector(6);
                 let k = 1 + random.below(12) as usize;

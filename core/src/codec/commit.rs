@@ -116,7 +116,8 @@ impl Header<'_> {
     }
 
     fn values_bytes(&self) -> u64 {
-        let bytes = |c: &Change<'_>| u64::from(c.value_bytes.unwrap_or(0)) + c.vectors.map_or(0, |v| u64::from(v.bytes));
+        let bytes =
+            |c: &Change<'_>| u64::from(c.value_bytes.unwrap_or(0)) + c.vectors.map_or(0, |v| u64::from(v.bytes));
         self.changes.iter().map(bytes).sum()
     }
 

@@ -4,7 +4,8 @@ use super::{Changes, Database, History, Scan, Snapshot, SnapshotCollection, Watc
 use crate::{
     Result, VersionId,
     engine::{
-        Draft, DraftChange, Encoded, Hits, KeyRange, Order, Puts, Scope, Search, VectorInfo, check_key, check_own_collection,
+        Draft, DraftChange, Encoded, Hits, KeyRange, Order, Puts, Scope, Search, VectorInfo, check_key,
+        check_own_collection,
         model::{CommitInfo, Document, DocumentVersion, Expected, Moment, Version},
     },
     history::diff,

@@ -27,7 +27,8 @@ pub use watch::{Watch, WatchOptions};
 use crate::{
     Error, ErrorCode, Result, VersionId,
     engine::{
-        Appended, Direction, Draft, Engine, Hits, Info, Lineage, Scope, Scouted, Search, Stats, Tag, VerifyReport, View,
+        Appended, Direction, Draft, Engine, Hits, Info, Lineage, Scope, Scouted, Search, Stats, Tag, VerifyReport,
+        View,
         model::{Commit, CommitInfo, DocumentVersion, Moment},
         tag_exists,
     },

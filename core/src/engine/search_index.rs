@@ -130,7 +130,9 @@ impl<S: AsyncStorage> Engine<S> {
                 Some(score) => score,
                 None if at_best.is_some_and(|at_best| !best.wants(at_best)) => continue,
                 None => {
-                    let Some(place) = self.with_index(&named, |index| index.rows.place(row)).flatten() else { continue };
+                    let Some(place) = self.with_index(&named, |index| index.rows.place(row)).flatten() else {
+                        continue;
+                    };
                     compared += 1;
                     self.read_vector(vectors_at(place), &named.1, &mut vector).await?;
                     check_dimension(asked.collection, &named.1, vector.len(), config)?;
@@ -193,7 +195,8 @@ impl<S: AsyncStorage> Engine<S> {
             let mut answers = Vec::with_capacity(rows.len());
             for &row in rows {
                 let Some(place) = self.with_index(named, |index| index.rows.place(row)).flatten() else { continue };
-                let matches = reader::read_value(&self.storage, value_at(place), |v| filter.matches_encoded(v)).await??;
+                let matches =
+                    reader::read_value(&self.storage, value_at(place), |v| filter.matches_encoded(v)).await??;
                 if matches {
                     mask.insert(row);
                 }

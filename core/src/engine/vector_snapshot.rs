@@ -85,7 +85,8 @@ impl<S: AsyncStorage> Engine<S> {
                     }
                 }
                 // It can be made anew.
-                Err(e) if matches!(e.code(), ErrorCode::Corrupt | ErrorCode::UnsupportedFormat | ErrorCode::NotFound) => {}
+                Err(e)
+                    if matches!(e.code(), ErrorCode::Corrupt | ErrorCode::UnsupportedFormat | ErrorCode::NotFound) => {}
                 Err(e) => return Err(e),
             }
         }
@@ -149,7 +150,9 @@ impl<S: AsyncStorage> Engine<S> {
 
     fn decode_header(&self, header: &[u8; HEADER_BYTES], file: FileName) -> Result<(Position, usize)> {
         let corrupt = |what: &str| Error::corrupt(file, 0, what);
-        let Some((rest, checksum)) = header.split_last_chunk::<4>() else { return Err(corrupt("the snapshot is cut off")) };
+        let Some((rest, checksum)) = header.split_last_chunk::<4>() else {
+            return Err(corrupt("the snapshot is cut off"));
+        };
         if u32::from_le_bytes(*checksum) != crc::hash(rest) {
             return Err(corrupt("the checksum of the snapshot's header does not match"));
         }

@@ -6,11 +6,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use super::{
-    Engine,
-    feed::step,
-    vectors::VECTORS,
-};
+use super::{Engine, feed::step, vectors::VECTORS};
 use crate::{
     error::{Error, Result},
     id::ActorId,
@@ -237,8 +233,12 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// The named vectors that there are rows of, with their configurations.
     async fn indexed_vectors(&self) -> Result<Vec<(Named, VectorConfig)>> {
-        let names: Vec<Named> =
-            self.vectors.read().as_ref().map(|store| store.indexes.iter().map(|(named, _)| named.clone()).collect()).unwrap_or_default();
+        let names: Vec<Named> = self
+            .vectors
+            .read()
+            .as_ref()
+            .map(|store| store.indexes.iter().map(|(named, _)| named.clone()).collect())
+            .unwrap_or_default();
         let mut found = Vec::with_capacity(names.len());
         for named in names {
             if let Some(config) = self.vector_config(&self.view(), &named.0, &named.1).await? {

@@ -70,7 +70,12 @@ pub(super) fn check_dimension(collection: &str, name: &str, given: usize, config
 
 impl<S: AsyncStorage> Engine<S> {
     /// The configuration of a name, as a view shows it; `None` if it has none.
-    pub(crate) async fn vector_config(&self, view: &View, collection: &str, name: &str) -> Result<Option<VectorConfig>> {
+    pub(crate) async fn vector_config(
+        &self,
+        view: &View,
+        collection: &str,
+        name: &str,
+    ) -> Result<Option<VectorConfig>> {
         let key = config_key(collection, name);
         let Some(document) = self.get_in(view, VECTORS, &key).await? else { return Ok(None) };
         let config = VectorConfig::from_value(document.value()?);

@@ -177,7 +177,9 @@ impl<S: AsyncStorage> Engine<S> {
                 Some(checked) => {
                     report.log_bytes += follower.position.offset - at.offset;
                     let position = follower.position;
-                    for (file, _) in snapshots.iter().filter(|(_, at)| at.sequence == position.sequence && *at != position) {
+                    for (file, _) in
+                        snapshots.iter().filter(|(_, at)| at.sequence == position.sequence && *at != position)
+                    {
                         report.note(format!("{file}: the snapshot is not of this log"));
                     }
                     report.commits += 1;

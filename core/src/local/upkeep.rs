@@ -15,7 +15,8 @@ impl<S: AsyncStorage> Inner<S> {
     }
 
     pub(super) fn maintenance_due(&self) -> bool {
-        self.engine.check_writable().is_ok() && (self.engine.checkpoint_due().0 || self.sync_due() || self.vectors_lag.get())
+        self.engine.check_writable().is_ok()
+            && (self.engine.checkpoint_due().0 || self.sync_due() || self.vectors_lag.get())
     }
 
     /// After a commit: does the maintenance that is due, unless someone else is to.

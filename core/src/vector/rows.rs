@@ -286,9 +286,11 @@ impl Rows {
         rows.key_ends = numbers(input, count)?;
         rows.keys = input.bytes(rows.key_ends.last().map_or(0, |&end| end as usize))?.to_vec();
         let known = |number: &u32| *number as usize <= commits;
-        let lives = rows.born.iter().zip(&rows.died).all(|(born, died)| {
-            known(born) && (*died == ALIVE || (known(died) && died > born))
-        });
+        let lives = rows
+            .born
+            .iter()
+            .zip(&rows.died)
+            .all(|(born, died)| known(born) && (*died == ALIVE || (known(died) && died > born)));
         if !lives || !rows.key_ends.is_sorted() {
             return None;
         }
