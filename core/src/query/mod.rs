@@ -105,9 +105,10 @@ impl Filter {
     /// [`FILTER_OPERANDS_MAX`](crate::limits::FILTER_OPERANDS_MAX) or
     /// [`VALUE_DEPTH_MAX`](crate::limits::VALUE_DEPTH_MAX) names in one path. The message names the place in the filter.
     pub fn parse(filter: &Value) -> Result<Filter> {
+        let node = parse::parse(filter)?;
         let mut source = Vec::new();
         crate::codec::value::encode(filter, &mut source)?;
-        Ok(Filter { node: parse::parse(filter)?, source })
+        Ok(Filter { node, source })
     }
 
     /// Whether a document with this value matches.
