@@ -264,8 +264,9 @@ def test_hits_are_a_sequence_of_what_was_found(db: Database) -> None:
     bare = notes.search([1.0, 0.0], include=[])
     assert [(hit.value, hit.vectors) for hit in bare] == [(None, None)] * 2
     explain = hits.explain
-    assert (explain.plan in ("documents", "rows", "flat", "graph"), explain.degraded) == (True, False)
-    assert explain.taken == 2
+    assert explain.plan in ("documents", "rows", "flat", "graph")
+    # Without an index all is compared: its thread may not have come to it yet.
+    assert (explain.taken, not explain.degraded or explain.plan == "documents") == (2, True)
     assert explain.reason
     with pytest.raises(IndexError):
         hits[2]
@@ -300,16 +301,25 @@ def test_the_configuration_is_told_and_decides(db: Database) -> None:
     assert [(hit.key, hit.score) for hit in notes.search([0.0, 0.0], threshold=5)] == [("a", 0.0), ("b", 5.0)]
     notes.configure_vectors(dimension=2, metric="dot")
     assert [hit.key for hit in notes.search([1.0, 0.0])] == ["c", "b", "a"]
-    notes.put("d", 4, vectors={"title": [1.0, 2.0, 3.0]})
-    infos = {info.name: info for info in notes.vector_info()}
-    assert list(infos) == ["default", "title"]
-    assert infos["default"].config == notes.vector_config()
-    assert [(info.documents, info.versions, info.ready) for info in infos.values()] == [(3, 3, True), (1, 1, True)]
-    assert infos["title"].index != "auto"
+
+
+def test_what_is_known_of_vectors_is_told() -> None:
+    # Inline, because a thread brings indexes up to date when it comes to it.
+    with koru_delta.open("memory:", maintenance="inline") as db:
+        notes = db.collection("notes")
+        assert notes.vector_info() == []
+        notes.put_many({"a": 1, "b": 2, "c": 3}, vectors=[[0.0, 1.0], [3.0, 4.0], [10.0, 0.0]])
+        notes.put("d", 4, vectors={"title": [1.0, 2.0, 3.0]})
+        infos = {info.name: info for info in notes.vector_info()}
+        assert list(infos) == ["default", "title"]
+        assert infos["default"].config == notes.vector_config()
+        assert [(info.documents, info.versions, info.ready) for info in infos.values()] == [(3, 3, True), (1, 1, True)]
+        assert infos["title"].index != "auto"
+        assert not notes.search([1.0, 0.0]).explain.degraded
 
 
 def test_the_memory_of_indexes_is_bounded() -> None:
-    with koru_delta.open("memory:", vector_bytes=1000) as db:
+    with koru_delta.open("memory:", vector_bytes=1000, maintenance="inline") as db:
         notes = db.collection("notes")
         notes.put_many({str(n): n for n in range(100)}, vectors=numpy.ones((100, 100)))
         with pytest.raises(LimitExceededError):
