@@ -64,7 +64,8 @@ export const mount: PanelModule["mount"] = (host, context, first) => {
   const found = h("ol", { class: "neighbours" });
   const [how, what] = [h("tbody", {}), h("tbody", {})];
   const nothing = h("section", { class: "nothing", hidden: true }, h("p", {}, "No collection has vectors yet. Documents get them by ", h("code", {}, "put(key, value, { vector })"), ", or here:"), sampleButtons[1]!,
-    h("p", { class: "soft" }, "5,000 glosses of WordNet 3.0 (Copyright 2006 by Princeton University), each with a vector of 384 numbers that a sentence encoder made of it. ", h("a", { href: LICENCE }, "Their licence")));
+    h("p", { class: "soft" }, "5,000 glosses of WordNet 3.0 (Copyright 2006 by Princeton University), each with a vector of 384 numbers that a sentence encoder made of it."),
+    h("details", {}, h("summary", {}, "The licence of the text"), h("pre", { class: "licence" }, LICENCE)));
   const body = h("div", { class: "split", hidden: true },
     h("section", { class: "pane keys", "aria-label": "Documents" }, h("div", { class: "bar" }, h("label", { class: "hidden", htmlFor: find.id }, "Find a document"), find), rows.element, note),
     h("section", { class: "pane map", "aria-label": "Map" }, map.element, legendHost),
@@ -195,7 +196,7 @@ export const mount: PanelModule["mount"] = (host, context, first) => {
   };
 
   const show = (now: Points, result: Found | undefined, near: Point[]) => {
-    const there = origin && now.alive.some(({ version }) => version === origin!.version);
+    const there = origin && now.alive.includes(origin);
     const fields = now.fields();
     if (colourBy === undefined || (colourBy !== "" && !fields.includes(colourBy))) colourBy = fields[0] ?? "";
     fill(colour, h("option", { value: "" }, "nothing"), fields.map((field) => h("option", { value: field, selected: field === colourBy }, field)));
