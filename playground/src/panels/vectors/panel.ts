@@ -37,6 +37,7 @@ export const mount: PanelModule["mount"] = (host, context, first) => {
   let follow = first.query["at"] === undefined;
   let colourBy: string | undefined;
   let listed: Point[] = [];
+  let linked = -1;
   let again: ReturnType<typeof setTimeout> | undefined;
 
   const problem = h("div", { role: "alert" });
@@ -229,7 +230,9 @@ export const mount: PanelModule["mount"] = (host, context, first) => {
     config = info.config;
     controls.config = info.config;
     told(what, info);
-    const settled = info.ready && (info.index !== "hnsw" || info.linked === info.versions);
+    // The last few are scanned, not linked: a graph that stands still is made.
+    const settled = info.ready && (info.index !== "hnsw" || info.linked === info.versions || info.linked === linked);
+    linked = info.linked;
     if (!settled) again = setTimeout(draw, AGAIN_MS);
   };
 
