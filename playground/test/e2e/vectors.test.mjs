@@ -47,7 +47,7 @@ test("the sample is loaded when it is asked for, from beside the app, and every 
 });
 
 test("a search from a document of the list finds what the package finds, and follows k and the filter", SLOW, async () => {
-  await select("cheese");
+  await select("cheese sauce");
   const [key, score] = [await near(), await page.locator(".near .score").allInnerTexts()];
   assert.equal(key.length, 10);
   await page.getByLabel("k", { exact: true }).fill("5");
@@ -102,7 +102,7 @@ test("flat and HNSW are compared: the plan and the index say what they are", SLO
   // Whether the graph is followed is the planner's choice; it is made in any case, but for the last few, which are scanned.
   await page.locator(".facts >> text=/(4,9\\d\\d|5,000) of 5,000/").waitFor(SLOW);
   await page.locator(".ready >> text=/^ready$/").waitFor(SLOW);
-  await page.locator(".facts >> text=/the graph|codes \\(i8\\)/").waitFor(SLOW);
+  await page.locator(".facts td >> text=/the graph|codes \\(i8\\)/").waitFor(SLOW);
   t.diagnostic(`${await page.locator(".outcome").innerText()}: ${await page.locator(".plan").innerText()}`);
   await page.getByLabel("ef", { exact: true }).fill("200");
   await page.waitForURL((url) => url.hash.includes("ef=200"));
@@ -116,7 +116,7 @@ test("flat and HNSW are compared: the plan and the index say what they are", SLO
 
 test("dragging the moment changes what is there and what is near, also of what was deleted", SLOW, async () => {
   await page.getByLabel("Filter (JSON)").fill("");
-  await select("cheese");
+  await select("cheese sauce");
   await page.locator(".near").nth(4).waitFor();
   const now = await near();
   const slider = page.getByRole("slider", { name: "Moment", exact: true });

@@ -54,7 +54,7 @@ export const mount: PanelModule["mount"] = (host, context, first) => {
   const find = h("input", { type: "search", id: uniqueId("find"), placeholder: "find ...", oninput: () => list() });
   const rows = new VirtualList({
     label: "Documents with a vector", rowHeight: 28,
-    row: (index) => ({ content: [listed[index]!.title, h("span", { class: "soft" }, listed[index]!.key)] }),
+    row: (index) => ({ content: [h("span", { class: "name" }, listed[index]!.title), h("span", { class: "soft" }, listed[index]!.key)] }),
     choose: (index) => from(listed[index]!),
   });
   const note = h("p", { class: "note soft", role: "status" });
