@@ -255,7 +255,7 @@ for (const width of [1280, 390]) {
     await runLine(page, 'db.collection("c").history("k")');
     await page.evaluate(axe);
     const found = [];
-    for (const hash of ["start", "console", "documents/c/k", "timeline/c/k", "log", "import", "crash", "database"]) {
+    for (const hash of ["start", "console", "documents/c/k", "timeline/c/k", "vectors", "log", "import", "crash", "database"]) {
       await page.evaluate((hash) => (location.hash = `#/${hash}`), hash);
       await page.locator(`.panel.${hash.split("/")[0]}`).waitFor();
       await page.waitForTimeout(300);

@@ -86,3 +86,52 @@ test("an address is read back as it was written", async () => {
   const written = format("documents", ["files", "src/ä b?#.rs"], { at: "12", from: undefined });
   assert.deepEqual(parse(written), { panel: "documents", path: ["files", "src/ä b?#.rs"], query: { at: "12" } });
 });
+
+test("a matrix of numpy is read as it was written, and what does not fit its header is refused", async () => {
+  const { fromHalf, readNpy } = await load("panels/vectors/npy.ts");
+  const npy = (head, data) => {
+    const text = `{'descr': '${head}, }`.padEnd(117) + "\n";
+    const bytes = new Uint8Array(10 + text.length + data.byteLength);
+    bytes.set([0x93, ...Buffer.from("NUMPY"), 1, 0, text.length & 255, text.length >> 8]);
+    bytes.set(Buffer.from(text), 10);
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 10 + text.length);
+    return bytes.buffer;
+  };
+  const shape = "'fortran_order': False, 'shape': (2, 2)";
+  const halves = readNpy(npy(`<f2', ${shape}`, Uint16Array.of(0x3c00, 0xc000, 0x3555, 0x0001)));
+  assert.deepEqual([halves.rows, halves.columns, ...halves.numbers], [2, 2, 1, -2, Math.fround(0.333251953125), 2 ** -24]);
+  assert.deepEqual([...readNpy(npy(`<f4', ${shape}`, Float32Array.of(1, 2, 3, 4.5))).numbers], [1, 2, 3, 4.5]);
+  assert.throws(() => readNpy(npy(`<f4', ${shape}`, Float32Array.of(1, 2, 3))), /are not 2 rows of 2/);
+  assert.throws(() => readNpy(npy(`<i8', ${shape}`, new Uint8Array(32))), /only matrices/);
+  assert.throws(() => readNpy(new ArrayBuffer(3)), /no \.npy/);
+  assert.deepEqual([0x7c00, 0xfc00, 0x8000].map(fromHalf), [Infinity, -Infinity, -0]);
+});
+
+test("the plane of vectors is that in which they differ most, and always the same one", async () => {
+  const { place, planeOf } = await load("panels/vectors/project.ts");
+  let state = 7;
+  const random = () => (state = (Math.imul(state, 48271) >>> 0) % 2147483647) / 2147483647 - 0.5;
+  // Far apart along one direction, less along another, hardly along the rest.
+  const vectors = Array.from({ length: 400 }, () => {
+    const [far, near] = [10 * random(), 3 * random()];
+    return Float32Array.from({ length: 20 }, (_, i) => 5 + 0.01 * random() + (i === 3 ? far : i === 11 ? -near : 0));
+  });
+  const plane = await planeOf(vectors);
+  assert.ok(plane.axes[0][3] > 0.999 && plane.axes[1][11] > 0.999, "axes point to where their largest number is");
+  assert.deepEqual(await planeOf(vectors), plane);
+  const [x, y] = place(plane, vectors[0]);
+  assert.ok(Math.abs(x - (vectors[0][3] - plane.mean[3])) < 0.3 && Math.abs(y - (vectors[0][11] - plane.mean[11])) < 0.3);
+  assert.equal(await planeOf([]), undefined);
+  for (const few of [[Float32Array.of(1, 2)], [Float32Array.of(3)], [Float32Array.of(1, 1), Float32Array.of(1, 1)]]) {
+    assert.ok(place(await planeOf(few), few[0]).every((number) => number === 0), "what does not differ is in the middle");
+  }
+});
+
+test("documents are named and coloured by the fields that suit", async () => {
+  const { colourFields, kindsOf, titleOf } = await load("panels/vectors/describe.ts");
+  assert.equal(titleOf("k", { words: ["a", "b"], gloss: "c" }), "a, b");
+  assert.equal(titleOf("k", { n: 1 }), "k");
+  const values = Array.from({ length: 100 }, (_, i) => ({ id: `i${i}`, topic: i % 4 === 0 ? "x" : "y", same: 1, list: [i] }));
+  assert.deepEqual(colourFields(values), ["topic"]);
+  assert.deepEqual(kindsOf(values, "topic"), [["y", 75], ["x", 25]]);
+});

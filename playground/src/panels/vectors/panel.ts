@@ -37,6 +37,7 @@ export const mount: PanelModule["mount"] = (host, context, first) => {
   let follow = first.query["at"] === undefined;
   let colourBy: string | undefined;
   let listed: Point[] = [];
+  let linked = -1;
   let again: ReturnType<typeof setTimeout> | undefined;
 
   const problem = h("div", { role: "alert" });
@@ -53,7 +54,7 @@ export const mount: PanelModule["mount"] = (host, context, first) => {
   const find = h("input", { type: "search", id: uniqueId("find"), placeholder: "find ...", oninput: () => list() });
   const rows = new VirtualList({
     label: "Documents with a vector", rowHeight: 28,
-    row: (index) => ({ content: [listed[index]!.title, h("span", { class: "soft" }, listed[index]!.key)] }),
+    row: (index) => ({ content: [h("span", { class: "name" }, listed[index]!.title), h("span", { class: "soft" }, listed[index]!.key)] }),
     choose: (index) => from(listed[index]!),
   });
   const note = h("p", { class: "note soft", role: "status" });
@@ -64,7 +65,8 @@ export const mount: PanelModule["mount"] = (host, context, first) => {
   const found = h("ol", { class: "neighbours" });
   const [how, what] = [h("tbody", {}), h("tbody", {})];
   const nothing = h("section", { class: "nothing", hidden: true }, h("p", {}, "No collection has vectors yet. Documents get them by ", h("code", {}, "put(key, value, { vector })"), ", or here:"), sampleButtons[1]!,
-    h("p", { class: "soft" }, "5,000 glosses of WordNet 3.0 (Copyright 2006 by Princeton University), each with a vector of 384 numbers that a sentence encoder made of it. ", h("a", { href: LICENCE }, "Their licence")));
+    h("p", { class: "soft" }, "5,000 glosses of WordNet 3.0 (Copyright 2006 by Princeton University), each with a vector of 384 numbers that a sentence encoder made of it."),
+    h("details", {}, h("summary", {}, "The licence of the text"), h("pre", { class: "licence" }, LICENCE)));
   const body = h("div", { class: "split", hidden: true },
     h("section", { class: "pane keys", "aria-label": "Documents" }, h("div", { class: "bar" }, h("label", { class: "hidden", htmlFor: find.id }, "Find a document"), find), rows.element, note),
     h("section", { class: "pane map", "aria-label": "Map" }, map.element, legendHost),
@@ -195,7 +197,7 @@ export const mount: PanelModule["mount"] = (host, context, first) => {
   };
 
   const show = (now: Points, result: Found | undefined, near: Point[]) => {
-    const there = origin && now.alive.some(({ version }) => version === origin!.version);
+    const there = origin && now.alive.includes(origin);
     const fields = now.fields();
     if (colourBy === undefined || (colourBy !== "" && !fields.includes(colourBy))) colourBy = fields[0] ?? "";
     fill(colour, h("option", { value: "" }, "nothing"), fields.map((field) => h("option", { value: field, selected: field === colourBy }, field)));
@@ -228,7 +230,9 @@ export const mount: PanelModule["mount"] = (host, context, first) => {
     config = info.config;
     controls.config = info.config;
     told(what, info);
-    const settled = info.ready && (info.index !== "hnsw" || info.linked === info.versions);
+    // The last few are scanned, not linked: a graph that stands still is made.
+    const settled = info.ready && (info.index !== "hnsw" || info.linked === info.versions || info.linked === linked);
+    linked = info.linked;
     if (!settled) again = setTimeout(draw, AGAIN_MS);
   };
 

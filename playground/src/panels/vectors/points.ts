@@ -22,7 +22,7 @@ export interface Point {
 
 export class Points {
   /** All that were seen, at whichever moment. */
-  readonly known = new Map<VersionId, Point>();
+  readonly known = new Map<string, Point>();
   /** Those of the moment, by key. */
   alive: Point[] = [];
   /** The keys of the moment that the filter takes; `undefined` without one. */
@@ -40,33 +40,36 @@ export class Points {
     const all = await this.collection.search({ ...at, k: POINTS_MAX + 1, include: [] });
     this.documents = all.explain.taken;
     const shown = all.slice(0, POINTS_MAX);
-    const missing = shown.filter(({ version }) => !this.known.has(version)).sort((a, b) => byBytes(a.key, b.key));
+    const missing = shown.filter(({ key, version }) => !this.known.has(idOf(key, version))).sort((a, b) => byBytes(a.key, b.key));
     const page = Math.max(1, Math.floor(PAGE_BYTES / (4 * this.dimension)));
     for (let i = 0; i < missing.length; i += page) {
       const [from, to] = [missing[i]!.key, missing[Math.min(i + page, missing.length) - 1]!.key];
       await this.add(await this.collection.search({ ...at, k: Math.min(2 * POINTS_MAX, 4 * page), from, to, include: ["values", "vectors"] }));
     }
-    this.alive = shown.flatMap(({ version }) => this.known.get(version) ?? []);
+    this.alive = shown.flatMap(({ key, version }) => this.known.get(idOf(key, version)) ?? []);
     this.taken = filter === undefined ? undefined : new Set((await this.collection.search({ ...at, filter: filter as Filter, k: 2 * POINTS_MAX, include: [] })).map(({ key }) => key));
   }
 
   /** Takes up hits as points, and returns the points of all of them. */
   async add(hits: readonly Hit<Value>[]): Promise<Point[]> {
-    const fresh = hits.filter(({ version, vectors }) => !this.known.has(version) && vectors[this.name]);
+    const fresh = hits.filter(({ key, version, vectors }) => !this.known.has(idOf(key, version)) && vectors[this.name]);
     const seen = (vector: Float32Array) => (this.metric === "cosine" ? normalised(vector) : vector);
     this.#plane ??= await planeOf(fresh.map(({ vectors }) => seen(vectors[this.name]!)), () => new Promise((resolve) => setTimeout(resolve)));
     for (const { key, version, value, vectors } of fresh) {
       const vector = vectors[this.name]!;
       const [x, y] = this.#plane ? place(this.#plane, seen(vector)) : [0, 0];
-      this.known.set(version, { key, version, vector, value, title: titleOf(key, value), x, y });
+      this.known.set(idOf(key, version), { key, version, vector, value, title: titleOf(key, value), x, y });
     }
-    return hits.flatMap(({ version }) => this.known.get(version) ?? []);
+    return hits.flatMap(({ key, version }) => this.known.get(idOf(key, version)) ?? []);
   }
 
   fields(): string[] {
     return colourFields([...this.known.values()].map(({ value }) => value));
   }
 }
+
+/** The documents of one commit share its version. */
+const idOf = (key: string, version: VersionId) => `${version} ${key}`;
 
 const encoder = new TextEncoder();
 

@@ -1,13 +1,13 @@
 // The sample: glosses of WordNet with their embeddings, files of the app that are loaded when someone asks for them.
 
 import type { Collection, Database, Value } from "koru-delta";
-import licence from "../../../../docs/examples/data/wordnet-5k/LICENSE-WordNet?url";
+import licence from "../../../../docs/examples/data/wordnet-5k/LICENSE-WordNet?raw";
 import glosses from "../../../../docs/examples/data/wordnet-5k/glosses.jsonl?url";
 import vectors from "../../../../docs/examples/data/wordnet-5k/vectors.f16.npy?url";
 import { readNpy } from "./npy.js";
 
 export const SAMPLE = "glosses";
-/** Where the licence of the text is. */
+/** That of the text, which stays with every copy. */
 export const LICENCE = licence;
 
 interface Gloss {
