@@ -7,8 +7,9 @@ use koru_tests::checks::{self, Check};
 use koru_tests::damage::Specimen;
 use koru_tests::simulate::Comparing;
 
-/// Crashes after which a bug counts as not noticed by the simulator. Most are noticed within a hundred.
-const CRASHES_MAX: u64 = 20_000;
+/// Crashes after which a bug counts as not noticed by the simulator. Most are noticed within a hundred; a crash within the
+/// write of a root, which only that shows, is rare.
+const CRASHES_MAX: u64 = 60_000;
 
 /// One test, because a bug is active in the whole process.
 #[test]
