@@ -88,6 +88,7 @@ mod index;
 pub mod limits;
 pub mod local;
 mod log;
+mod name;
 pub mod protocol;
 #[allow(dead_code, reason = "search uses all of it")]
 mod query;

@@ -10,28 +10,14 @@ use koru_delta::{
     VectorConfig, Vectors,
     storage::{FileName, memory::MemoryStorage},
 };
+use koru_tests::random::Random;
 use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc};
 
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1u64 << 24) as f32
-    }
-
-    /// About normal.
-    fn normal(&mut self) -> f32 {
-        (0..6).map(|_| self.unit()).sum::<f32>() - 3.0
-    }
+/// About normal.
+fn normal(random: &mut Random) -> f32 {
+    let unit = |random: &mut Random| (random.next() >> 40) as f32 / (1u64 << 24) as f32;
+    (0..6).map(|_| unit(random)).sum::<f32>() - 3.0
 }
 
 const DIMENSION: usize = 48;
@@ -44,15 +30,15 @@ struct Points {
 
 impl Points {
     fn new(seed: u64) -> Points {
-        let mut random = Random(seed);
-        let centres = (0..40).map(|_| (0..DIMENSION).map(|_| random.normal()).collect()).collect();
+        let mut random = Random::new(seed);
+        let centres = (0..40).map(|_| (0..DIMENSION).map(|_| normal(&mut random)).collect()).collect();
         Points { random, centres }
     }
 
     fn next(&mut self) -> (usize, Vec<f32>) {
         let at = self.random.next() as usize % self.centres.len();
         let random = &mut self.random;
-        (at, self.centres[at].iter().map(|x| x + 0.6 * random.normal()).collect())
+        (at, self.centres[at].iter().map(|x| x + 0.6 * normal(random)).collect())
     }
 }
 

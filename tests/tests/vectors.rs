@@ -7,29 +7,13 @@ use koru_delta::{
     Database, ErrorCode, Filter, KeyRange, Metric, Moment, Options, Search, Value, VectorConfig, Vectors, VersionId,
     WriteOptions, storage::memory::MemoryStorage,
 };
+use koru_tests::random::Random;
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Numbers that are the same on every run (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    /// Few different numbers, so that equal scores are common.
-    fn vector(&mut self, dimension: usize) -> Vec<f32> {
-        (0..dimension).map(|_| self.below(5) as f32 - 2.0).collect()
-    }
+/// Few different numbers, so that equal scores are common.
+fn some_vector(random: &mut Random, dimension: usize) -> Vec<f32> {
+    (0..dimension).map(|_| random.below(5) as f32 - 2.0).collect()
 }
 
 fn vectors(vector: &[f32]) -> WriteOptions {
@@ -210,7 +194,7 @@ fn check(hits: &koru_delta::Hits, wanted: &[(String, f32)], metric: Metric, what
 #[test]
 fn a_search_is_what_a_comparison_with_every_document_says_now_and_at_every_moment() {
     for (seed, &metric) in Metric::ALL.iter().enumerate() {
-        let mut random = Random(seed as u64 + 1);
+        let mut random = Random::new(seed as u64 + 1);
         let mut storage = Arc::new(MemoryStorage::new());
         // Small segments and tails, so that there are checkpoints and merges in between.
         let options = Options::new().limits_for_tests(64 << 10, 8 << 10);
@@ -223,7 +207,7 @@ fn a_search_is_what_a_comparison_with_every_document_says_now_and_at_every_momen
             let (group, vector) = match random.below(10) {
                 0 => (None, None),
                 1 => (Some(random.below(4)), None),
-                _ => (Some(random.below(4)), Some(random.vector(6))),
+                _ => (Some(random.below(4)), Some(some_vector(&mut random, 6))),
             };
             let commit = match group {
                 None => notes.delete(&key).unwrap(),
@@ -239,7 +223,7 @@ fn a_search_is_what_a_comparison_with_every_document_says_now_and_at_every_momen
                 let until =
                     if random.below(2) == 0 { written.len() } else { 1 + random.below(written.len() as u64) as usize };
                 let then = &written[..until];
-                let query = random.vector(6);
+                let query = some_vector(&mut random, 6);
                 let k = 1 + random.below(12) as usize;
                 let group = (random.below(2) == 0).then(|| random.below(4));
                 let prefix = ["", "a", "b1"][random.below(3) as usize];

@@ -110,8 +110,13 @@ impl Collection {
     /// # Errors
     /// As [`Collection::put`]; `CONFLICT` if the document is not what was expected; `NOT_FOUND` for an unknown cause;
     /// `DIMENSION_MISMATCH` for a vector of another dimension than those of its name before.
-    pub fn put_with<T: Serialize + ?Sized>(&self, key: &str, value: &T, options: WriteOptions) -> Result<VersionId> {
-        let vectors = options.vectors.clone();
+    pub fn put_with<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        mut options: WriteOptions,
+    ) -> Result<VersionId> {
+        let vectors = std::mem::take(&mut options.vectors);
         self.write(key, || Encoded::new(value)?.with_vectors(&vectors), options)
     }
 

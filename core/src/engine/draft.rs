@@ -16,6 +16,7 @@ use crate::{
     id::{ActorId, VersionId},
     index::{filter::filter_hash, payload::Payload, short::Key},
     limits,
+    name::check_name,
     vector::Vectors,
 };
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
@@ -319,23 +320,6 @@ fn bounded(what: &str, words: Option<&str>, max: usize) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Checks the name of a collection or tag.
-fn check_name(what: &str, name: &str) -> Result<()> {
-    if name.is_empty() {
-        return Err(Error::invalid(format!("a {what} needs a name")));
-    }
-    if name.len() > limits::NAME_BYTES_MAX {
-        let max = limits::NAME_BYTES_MAX;
-        return Err(Error::limit(format!("the name of a {what} has {} bytes, at most {max} are possible", name.len())));
-    }
-    if let Some(bad) = name.chars().find(|c| c.is_control() || *c == '/') {
-        return Err(Error::invalid(format!(
-            "the name of a {what}, {name:?}, contains {bad:?}: no control character and no slash"
-        )));
-    }
-    Ok(())
 }
 
 /// Checks the name of a collection. Names that begin with `$` are the database's own.

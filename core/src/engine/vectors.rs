@@ -7,7 +7,7 @@ use super::{
     Draft, DraftChange, Engine,
     draft::{Encoded, check_collection, check_key},
     key,
-    model::{CommitInfo, Version},
+    model::{CommitInfo, Document, Version},
     scan::{KeyRange, Order},
     state::View,
 };
@@ -77,10 +77,8 @@ impl<S: AsyncStorage> Engine<S> {
         name: &str,
     ) -> Result<Option<VectorConfig>> {
         let key = config_key(collection, name);
-        let Some(document) = self.get_in(view, VECTORS, &key).await? else { return Ok(None) };
-        let config = VectorConfig::from_value(document.value()?);
-        let malformed = || Error::new(ErrorCode::Corrupt, format!("the record {VECTORS}/{key} is malformed"));
-        config.map(Some).ok_or_else(malformed)
+        let document = self.get_in(view, VECTORS, &key).await?;
+        document.map(|document| config_of(&key, &document)).transpose()
     }
 
     /// The configurations of a collection, by the names of the vectors.
@@ -89,11 +87,9 @@ impl<S: AsyncStorage> Engine<S> {
         let prefix = config_key(collection, "");
         let mut scan = self.scan(view.clone(), VECTORS, &KeyRange::prefix(prefix.clone()), Order::Ascending)?;
         let mut configs = Vec::new();
-        while let Some((key, _)) = scan.next_version(self).await? {
-            let name = key.strip_prefix(&*prefix).unwrap_or_default();
-            if let Some(config) = self.vector_config(view, collection, name).await? {
-                configs.push((name.to_owned(), config));
-            }
+        while let Some(row) = scan.next(self).await? {
+            let name = row.key.strip_prefix(&*prefix).unwrap_or_default();
+            configs.push((name.to_owned(), config_of(&row.key, &row.document)?));
         }
         Ok(configs)
     }
@@ -112,7 +108,7 @@ impl<S: AsyncStorage> Engine<S> {
                     name: named.1.clone(),
                     config,
                     versions: index.rows.len() as u64,
-                    documents: index.rows.alive(index.rows.cutoff(until)).count() as u64,
+                    documents: index.alive(index.rows.cutoff(until)).count() as u64,
                     index: if layout.graph { IndexKind::Hnsw } else { IndexKind::Flat },
                     codes: layout.codes,
                     linked: index.structure.as_ref().map_or(0, Structure::linked) as u64,
@@ -236,6 +232,12 @@ impl<S: AsyncStorage> Engine<S> {
         self.check_open()?;
         self.decode_vectors(version.vectors).await
     }
+}
+
+/// The configuration that a document of `$vectors` is.
+fn config_of(key: &str, document: &Document) -> Result<VectorConfig> {
+    let malformed = || Error::new(ErrorCode::Corrupt, format!("the record {VECTORS}/{key} is malformed"));
+    VectorConfig::from_value(document.value()?).ok_or_else(malformed)
 }
 
 fn config_change(collection: &str, name: &str, config: VectorConfig) -> Result<DraftChange> {

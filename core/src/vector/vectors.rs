@@ -8,7 +8,7 @@
 use crate::{
     codec::{cursor::Cursor, varint::write_u64},
     error::{Error, Result},
-    limits,
+    limits, name,
     sorted::SortedMap,
 };
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
@@ -170,19 +170,7 @@ pub(crate) fn dimensions(encoded: &[u8]) -> Vec<(&str, usize)> {
 
 /// Checks the name of a vector.
 pub(crate) fn check_name(name: &str) -> Result<()> {
-    if name.is_empty() {
-        return Err(Error::invalid("a vector needs a name"));
-    }
-    if name.len() > limits::NAME_BYTES_MAX {
-        let max = limits::NAME_BYTES_MAX;
-        return Err(Error::limit(format!("the name of a vector has {} bytes, at most {max} are possible", name.len())));
-    }
-    if let Some(bad) = name.chars().find(|c| c.is_control() || *c == '/') {
-        return Err(Error::invalid(format!(
-            "the name of a vector, {name:?}, contains {bad:?}: no control character and no slash"
-        )));
-    }
-    Ok(())
+    name::check_name("vector", name)
 }
 
 /// Checks the numbers of a vector.
