@@ -80,7 +80,7 @@ export interface Explain {
   rows: number;
   /** Those of them that the moment, the keys and the filter take. */
   taken: number;
-  /** Vectors that were read and compared exactly. */
+  /** Vectors that were compared exactly. */
   compared: number;
   /** Whether the index could not be used and everything was compared instead. */
   degraded: boolean;

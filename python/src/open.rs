@@ -18,7 +18,7 @@ use std::path::PathBuf;
 /// - `create`: whether a database is made where there is none.
 /// - `durability`: what an acknowledged write survives. `strict` power loss; `relaxed` the end of the process, and power
 ///   loss from about a tenth of a second on; `none` is synced only at a checkpoint and at close.
-/// - `cache_bytes`: memory for cached documents and index blocks; at least 1 MiB.
+/// - `cache_bytes`: memory for cached documents, index blocks and vectors; at least 1 MiB.
 /// - `vector_bytes`: memory that the indexes of vectors may take; 1 GiB unless it is told. A search that needs more fails
 ///   with `LimitExceededError`, unless it is exact.
 /// - `maintenance`: who does checkpoints and merges. `thread` a thread of its own, `inline` the call whose commit made it

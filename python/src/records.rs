@@ -500,7 +500,7 @@ record! {
         cache_misses: u64,
         /// Memory of cached documents, in bytes.
         document_cache_bytes: u64,
-        /// Memory of cached index blocks, in bytes.
+        /// Memory of cached index blocks and vectors, in bytes.
         block_cache_bytes: u64,
         /// Memory of the open tables' filters and fences, in bytes.
         table_bytes: u64,

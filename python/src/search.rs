@@ -293,7 +293,7 @@ record! {
         rows: u64,
         /// Those that the moment, the keys and the filter take.
         taken: u64,
-        /// Vectors that were read and compared exactly.
+        /// Vectors that were compared exactly.
         compared: u64,
         /// Whether the index could not be used, and everything was compared instead.
         degraded: bool,

@@ -102,7 +102,7 @@ impl Options {
         self
     }
 
-    /// Memory for cached documents and index blocks, in bytes; at least 1 MiB.
+    /// Memory for cached documents, index blocks and vectors, in bytes; at least 1 MiB.
     #[must_use]
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;

@@ -1,4 +1,4 @@
-//! The cache: decoded documents (the hot tier) and blocks of index tables, under one budget of bytes.
+//! The cache: decoded documents (the hot tier), and blocks of index tables with vectors, under one budget of bytes.
 //!
 //! Each of the two kinds is sure of its share of the budget and may use what the other leaves. Eviction is second chance
 //! ("clock": Corbató 1968) in the order of the hash table: an item that was used since the hand last passed stays.

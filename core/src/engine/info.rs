@@ -77,7 +77,7 @@ pub struct Stats {
     pub cache_misses: u64,
     /// Memory of cached documents, in bytes.
     pub document_cache_bytes: u64,
-    /// Memory of cached index blocks, in bytes.
+    /// Memory of cached index blocks and vectors, in bytes.
     pub block_cache_bytes: u64,
     /// Memory of the open tables' filters and fences, in bytes.
     pub table_bytes: u64,
@@ -141,7 +141,7 @@ impl<S: AsyncStorage> Engine<S> {
             cache_hits: self.documents.hits(),
             cache_misses: load(&self.documents.misses),
             document_cache_bytes: self.documents.bytes() as u64,
-            block_cache_bytes: self.blocks.bytes() as u64,
+            block_cache_bytes: self.parts.bytes() as u64,
             table_bytes: state.tables.iter().map(|t| t.memory_bytes() as u64).sum(),
             memtable_bytes: state.memtables().map(|m| m.bytes() as u64).sum(),
         }

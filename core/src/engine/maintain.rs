@@ -290,7 +290,7 @@ impl<S: AsyncStorage> Engine<S> {
         let numbers: Vec<_> = unused.iter().map(|table| table.info().number).collect();
         if !numbers.is_empty() {
             // Nobody asks for their blocks again, and those that are asked for could not push them out of their share.
-            self.blocks.remove_all(|block| numbers.contains(&block.table));
+            self.forget_blocks(|table| numbers.contains(&table));
         }
         for number in numbers {
             self.discard(FileName::Table(number)).await;

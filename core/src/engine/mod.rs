@@ -6,6 +6,7 @@
 //! indexes of vectors up to date (the *vectors turn*).
 
 pub(crate) mod cache;
+mod cached_part;
 mod changes;
 mod commit;
 mod doorkeeper;
@@ -61,10 +62,7 @@ use crate::{
     error::{Error, ErrorCode, Result},
     host::Host,
     id::{ActorId, DatabaseId},
-    index::{
-        block::Block,
-        table::{BlockCache, Blocks, Table},
-    },
+    index::table::{Blocks, Table},
     log::{
         Position,
         root::{ActorState, Manifest, Root, SegmentInfo},
@@ -75,7 +73,8 @@ use crate::{
     sync::{Mutex, RwLock},
 };
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
-use cache::{Item, Pool};
+use cache::Pool;
+use cached_part::CachedPart;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use doorkeeper::Doorkeeper;
 use key::ShortActor;
@@ -122,7 +121,7 @@ pub(crate) struct Engine<S> {
     segments: RwLock<Vec<SegmentInfo>>,
     files: Mutex<Files>,
     documents: Pool<Document>,
-    blocks: Pool<CachedBlock>,
+    parts: Pool<CachedPart>,
     doorkeeper: Doorkeeper,
     /// The indexes of vectors; `None` until they are needed.
     vectors: RwLock<Option<vector_store::VectorStore>>,
@@ -266,46 +265,5 @@ impl<S: AsyncStorage> Engine<S> {
             let head = document.head();
             head.sequence <= sequence && *head.name == *name
         })
-    }
-}
-
-/// A block of an index table in the cache.
-#[derive(Clone)]
-struct CachedBlock {
-    table: u32,
-    number: u32,
-    block: Arc<Block>,
-}
-
-impl Item for CachedBlock {
-    fn bytes(&self) -> usize {
-        self.block.memory_bytes() + size_of::<CachedBlock>()
-    }
-}
-
-fn block_hash(table: u32, number: u32) -> u64 {
-    let both = u64::from(table) << 32 | u64::from(number);
-    // Fibonacci hashing, folded so that the high bits, which choose the shard, depend on all of it.
-    let mixed = both.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
-}
-
-impl<S: AsyncStorage> BlockCache for Engine<S> {
-    fn get(&self, table: u32, block: u32) -> Option<Arc<Block>> {
-        let found = self.blocks.get(block_hash(table, block), |b| {
-            let found = b.table == table && b.number == block;
-            if found {
-                b.block.touch_restarts();
-            }
-            found
-        });
-        found.map(|cached| cached.block)
-    }
-
-    fn insert(&self, table: u32, number: u32, block: &Arc<Block>) {
-        let hash = block_hash(table, number);
-        let cached = CachedBlock { table, number, block: block.clone() };
-        self.blocks.insert(hash, cached, u64::MAX, |b| b.table == table && b.number == number);
-        cache::balance(self.options.cache_bytes, &self.blocks, &self.documents, hash);
     }
 }

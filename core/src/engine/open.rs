@@ -96,7 +96,7 @@ impl<S: AsyncStorage> Engine<S> {
         };
         let known = writer.actors.keys().copied().chain([manifest.actor]).map(|a| (key::short(a), a)).collect();
         // A block stands for a hundred documents that are not cached, so it is worth more than as many bytes of them.
-        let block_bytes = options.cache_bytes / 4 * 3;
+        let part_bytes = options.cache_bytes / 4 * 3;
         let engine = Engine {
             storage,
             host,
@@ -121,8 +121,8 @@ impl<S: AsyncStorage> Engine<S> {
                 frozen_at: None,
                 merge: None,
             }),
-            documents: super::cache::Pool::new(options.cache_bytes - block_bytes),
-            blocks: super::cache::Pool::new(block_bytes),
+            documents: super::cache::Pool::new(options.cache_bytes - part_bytes),
+            parts: super::cache::Pool::new(part_bytes),
             doorkeeper: super::doorkeeper::Doorkeeper::new(options.cache_bytes),
             vectors: RwLock::new(None),
             vectors_applied: AtomicU64::new(0),

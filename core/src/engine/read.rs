@@ -64,13 +64,13 @@ impl<S: AsyncStorage> Engine<S> {
     /// Puts a document that was read at a sequence into the cache, if there is room or it is read again and again.
     fn keep(&self, hash: u64, document: &Document, read_at: u64) {
         let budget = self.options.cache_bytes;
-        let full = self.documents.bytes() + self.blocks.bytes() + document.bytes() > budget;
+        let full = self.documents.bytes() + self.parts.bytes() + document.bytes() > budget;
         if full && !self.doorkeeper.knows(hash) {
             return;
         }
         let name = &document.head().name;
         self.documents.insert(hash, document.clone(), read_at, |cached| *cached.head().name == **name);
-        cache::balance(budget, &self.documents, &self.blocks, hash);
+        cache::balance(budget, &self.documents, &self.parts, hash);
     }
 
     /// The document as a view shows it, and for a view of the present from the cache if it is there.

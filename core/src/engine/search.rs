@@ -238,7 +238,7 @@ pub struct Explain {
     pub rows: u64,
     /// Those of them that the moment, the keys and the filter take.
     pub taken: u64,
-    /// Vectors that were read and compared exactly.
+    /// Vectors that were compared exactly.
     pub compared: u64,
     /// Whether the index could not be used and everything was compared instead.
     pub degraded: bool,

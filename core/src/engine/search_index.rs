@@ -24,12 +24,12 @@ use crate::{
         Codes, VectorConfig,
         flat::Candidate,
         index::{Found, Index, Layout, Structure, keep},
-        mask::Mask,
+        mask::{Counted, Mask},
         rows::{Place, Rows, Stamp, Until},
         score,
     },
 };
-use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, vec, vec::Vec};
 
 /// What reading a vector from the log and comparing it takes, in nanoseconds: what the planner counts with. One number for
 /// all platforms, so that they plan alike.
@@ -40,6 +40,10 @@ const BLOCK_ROWS: usize = 16;
 
 /// Answers of a filter that are kept at once.
 const ANSWERS: usize = 1024;
+
+/// The most rows that a search compares for their vectors to be cached: whoever goes over more of them would push out what
+/// others look for again.
+const CACHED_ROWS: usize = 4096;
 
 /// What a scan of codes takes for one number of a row, in picoseconds.
 fn scan_ps(codes: Codes) -> u64 {
@@ -76,6 +80,21 @@ struct Reached {
     at_best: Option<f32>,
 }
 
+/// The rows of a way that are still to be compared, and what was found.
+struct Going {
+    rows: vec::IntoIter<Reached>,
+    best: Best,
+    compared: u64,
+}
+
+/// What has to be read before it goes on.
+enum Stop {
+    /// The vector of a row of the index of this number.
+    Vector { number: u64, row: u32, place: Place },
+    /// The version of a document that another actor had a part in.
+    Shared { score: f32, key: String },
+}
+
 /// What is known of a row beside its vector.
 struct Known {
     key: String,
@@ -101,60 +120,96 @@ impl<S: AsyncStorage> Engine<S> {
             return Ok(None);
         }
         let named: Named = (asked.collection.to_owned(), asked.search.name.clone());
-        let Some(mut mask) = self.shown_rows(view, &named).await? else { return Ok(None) };
-        let rows = mask.count() as u64;
-        let whole = asked.left_out.is_none() && asked.search.keys == Default::default();
+        let Some(mut set) = self.shown_rows(view, &named).await? else { return Ok(None) };
+        let rows = set.count() as u64;
         self.with_index(&named, |index| {
             if index.rows.expires_before(view.clock_ms) {
-                index.rows.remove_expired(Arc::make_mut(&mut mask), view.clock_ms);
+                set.change(|mask| index.rows.remove_expired(mask, view.clock_ms));
             }
-            if !whole {
-                let mask = Arc::make_mut(&mut mask);
-                let left: Vec<u32> = mask.iter().filter(|row| !asked.takes_key(index.rows.key(*row))).collect();
-                left.into_iter().for_each(|row| mask.remove(row));
+            if asked.search.keys != Default::default() {
+                let left =
+                    set.iter().filter(|row| !asked.search.keys.contains(index.rows.key(*row))).collect::<Vec<_>>();
+                set.change(|mask| left.into_iter().for_each(|row| mask.remove(row)));
             }
         });
         if let Some(filter) = &asked.search.filter {
-            self.apply_filter(&named, filter, Arc::make_mut(&mut mask)).await?;
+            set = self.apply_filter(&named, filter, &set).await?;
         }
-        let taken = mask.count();
+        let taken = set.count() as u64;
         let mut scratch = self.take_scratch();
-        let way = self.with_index(&named, |index| choose(index, asked, config, &mask, taken, &mut scratch));
+        let way = self.with_index(&named, |index| choose(index, asked, config, &set, &mut scratch));
         self.give_scratch(scratch);
-        let Some(way) = way else { return Ok(None) };
+        let Some(Way { plan, reason, degraded, lags, rows: reached }) = way else { return Ok(None) };
 
-        let mut best = Best::new(asked.query.metric(), asked.search.k, asked.search.threshold);
-        let (mut vector, mut compared) = (Vec::new(), 0);
-        for Reached { row, score, at_best } in way.rows {
-            let score = match score {
-                Some(score) => score,
-                None if at_best.is_some_and(|at_best| !best.wants(at_best)) => continue,
-                None => {
-                    let Some(place) = self.with_index(&named, |index| index.rows.place(row)).flatten() else {
-                        continue;
-                    };
-                    compared += 1;
+        let cache = reached.len() <= CACHED_ROWS;
+        let best = Best::new(asked.query.metric(), asked.search.k, asked.search.threshold);
+        let mut going = Going { rows: reached.into_iter(), best, compared: 0 };
+        let (mut vector, mut scored) = (Vec::new(), None);
+        loop {
+            let stop = self.with_index(&named, |index| self.go_on(index, asked, &mut going, scored.take()));
+            match stop {
+                // What was searched is gone.
+                None => return Ok(None),
+                Some(None) => break,
+                Some(Some(Stop::Vector { number, row, place })) => {
                     self.read_vector(vectors_at(place), &named.1, &mut vector).await?;
                     check_dimension(asked.collection, &named.1, vector.len(), config)?;
-                    score::score(&asked.query, &vector)
+                    if cache {
+                        self.keep_vector(number, row, &vector);
+                    }
+                    scored = Some((row, score::score(&asked.query, &vector)));
                 }
-            };
-            if !best.wants(score) {
-                continue;
+                Some(Some(Stop::Shared { score, key })) => {
+                    if let Some(found) = self.find(view, &key::document(asked.collection, &key)).await? {
+                        let version = self.version_of(found)?;
+                        going.best.add(Scored { score, key, version });
+                    }
+                }
             }
-            let Some(row) = self.with_index(&named, |index| known(&index.rows, row)).flatten() else { continue };
-            let version = match row.stamp {
-                Some(stamp) => self.version_of_row(stamp, row.place, row.expires_at),
-                None => match self.find(view, &key::document(asked.collection, &row.key)).await? {
-                    Some(found) => self.version_of(found)?,
-                    None => continue,
+        }
+        let explain = Explain { plan, reason, rows, taken, compared: going.compared, degraded };
+        Ok(Some(Searched { best: going.best.into_found(), explain, lags }))
+    }
+
+    /// Compares rows as far as memory has what that takes. `scored` is the row that it stopped at for its vector.
+    fn go_on(
+        &self,
+        index: &Index,
+        asked: &Asked<'_>,
+        going: &mut Going,
+        mut scored: Option<(u32, f32)>,
+    ) -> Option<Stop> {
+        loop {
+            let (row, score) = match scored.take() {
+                Some(scored) => scored,
+                None => match going.rows.next()? {
+                    Reached { row, score: Some(score), .. } => (row, score),
+                    Reached { at_best: Some(at_best), .. } if !going.best.wants(at_best) => continue,
+                    Reached { row, .. } => {
+                        let Some(place) = index.rows.place(row) else { continue };
+                        going.compared += 1;
+                        match self.kept_vector(index.number, row) {
+                            Some(vector) => (row, score::score(&asked.query, &vector)),
+                            None => return Some(Stop::Vector { number: index.number, row, place }),
+                        }
+                    }
                 },
             };
-            best.add(Scored { score, key: row.key, version });
+            if !going.best.wants(score) {
+                continue;
+            }
+            let Some(Known { key, place, stamp, expires_at }) = known(&index.rows, row) else { continue };
+            if asked.left_out == Some(&*key) {
+                continue;
+            }
+            match stamp {
+                Some(stamp) => {
+                    let version = self.version_of_row(stamp, place, expires_at);
+                    going.best.add(Scored { score, key, version });
+                }
+                None => return Some(Stop::Shared { score, key }),
+            }
         }
-        let (plan, reason, degraded) = (way.plan, way.reason, way.degraded);
-        let explain = Explain { plan, reason, rows, taken: taken as u64, compared, degraded };
-        Ok(Some(Searched { best: best.into_found(), explain, lags: way.lags }))
     }
 
     /// The last commit of the own actor that a view shows.
@@ -168,29 +223,33 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// The rows that a view shows, expired or not.
-    async fn shown_rows(&self, view: &View, named: &Named) -> Result<Option<Arc<Mask>>> {
+    async fn shown_rows(&self, view: &View, named: &Named) -> Result<Option<Counted>> {
         let until = self.until(view);
         let shown = self.with_index(named, |index| {
             let rows = &index.rows;
             let shared = rows.shared().iter().filter_map(|&row| Some((row, known(rows, row)?))).collect::<Vec<_>>();
             (index.alive(rows.cutoff(until)), shared)
         });
-        let Some((mut mask, shared)) = shown else { return Ok(None) };
+        let Some((mut set, shared)) = shown else { return Ok(None) };
+        let mut alive = Vec::new();
         for (row, Known { key, place, .. }) in shared {
             let found = self.find(view, &key::document(&named.0, &key)).await?;
             if found.is_some_and(|found| found.entry.vectors() == Some(vectors_at(place))) {
-                Arc::make_mut(&mut mask).insert(row);
+                alive.push(row);
             }
         }
-        Ok(Some(mask))
+        if !alive.is_empty() {
+            set.change(|mask| alive.into_iter().for_each(|row| mask.insert(row)));
+        }
+        Ok(Some(set))
     }
 
-    /// Leaves in a set only the rows whose value a filter takes. What it says of a row is kept: each is read once.
-    async fn apply_filter(&self, named: &Named, filter: &Filter, mask: &mut Mask) -> Result<()> {
+    /// The rows of a set whose value a filter takes. What it says of a row is kept: each is read once.
+    async fn apply_filter(&self, named: &Named, filter: &Filter, set: &Counted) -> Result<Counted> {
         let source = filter.source();
-        let known = self.with_index_mut(named, |index| index.filter(source, mask));
-        let Some((taken, unasked)) = known else { return Ok(()) };
-        *mask = taken;
+        let known = self.with_index(named, |index| index.filter(source, set));
+        let Some((mut taken, unasked)) = known else { return Ok(Counted::new(Mask::none(0))) };
+        let mut more = Vec::new();
         for rows in unasked.chunks(ANSWERS) {
             let mut answers = Vec::with_capacity(rows.len());
             for &row in rows {
@@ -198,13 +257,16 @@ impl<S: AsyncStorage> Engine<S> {
                 let matches =
                     reader::read_value(&self.storage, value_at(place), |v| filter.matches_encoded(v)).await??;
                 if matches {
-                    mask.insert(row);
+                    more.push(row);
                 }
                 answers.push((row, matches));
             }
-            self.with_index_mut(named, |index| index.answer(source, &answers));
+            self.with_index(named, |index| index.answer(source, &answers));
         }
-        Ok(())
+        if !more.is_empty() {
+            taken.change(|mask| more.into_iter().for_each(|row| mask.insert(row)));
+        }
+        Ok(taken)
     }
 
     fn version_of_row(&self, stamp: Stamp, place: Place, expires_at: Option<i64>) -> Version {
@@ -226,13 +288,12 @@ fn choose(
     index: &Index,
     asked: &Asked<'_>,
     config: &VectorConfig,
-    mask: &Mask,
-    taken: usize,
+    set: &Counted,
     scratch: &mut crate::vector::hnsw::Scratch,
 ) -> Way {
-    let search = asked.search;
+    let (search, taken) = (asked.search, set.count());
     let all = |reason: String, degraded| {
-        let rows = mask.iter().map(|row| Reached { row, score: None, at_best: None }).collect();
+        let rows = set.iter().map(|row| Reached { row, score: None, at_best: None }).collect();
         Way { plan: Plan::Rows, reason, degraded, lags: degraded, rows }
     };
     let Some(structure) = index.ready(config) else {
@@ -242,15 +303,17 @@ fn choose(
     if search.exact && codes != Codes::F32 {
         return all("an exact search was asked for: every row is compared".into(), false);
     }
-    let ef = search.ef.unwrap_or(default_ef(search.k)).max(search.k);
+    // The document that is searched from is found with the others, and left out in the end.
+    let k = search.k + usize::from(asked.left_out.is_some());
+    let ef = search.ef.unwrap_or(default_ef(k)).max(k);
     let wanted = match structure.layout().graph {
-        true => keep(codes, search.k).min(ef),
-        false => keep(codes, search.k),
+        true => keep(codes, k).min(ef),
+        false => keep(codes, k),
     };
-    if taken as u64 * COMPARE_NS <= scan_ns(structure.layout(), mask.rows(), taken, wanted) && codes != Codes::F32 {
+    if taken as u64 * COMPARE_NS <= scan_ns(structure.layout(), set.rows(), taken, wanted) && codes != Codes::F32 {
         return all(format!("{taken} rows are compared sooner than their codes"), false);
     }
-    let Found { by_graph, exact, rows } = structure.search(&asked.query, mask, wanted, ef, scratch);
+    let Found { by_graph, exact, rows } = structure.search(&asked.query, set, wanted, ef, scratch);
     let (plan, reason) = match (by_graph, exact) {
         (true, _) => (Plan::Graph, format!("the graph was followed with ef {ef}")),
         (false, true) => (Plan::Rows, format!("all {taken} rows are in memory as they are")),

@@ -316,10 +316,6 @@ impl<S: AsyncStorage> Engine<S> {
         self.vectors.read().as_ref().and_then(|store| store.indexes.get(named).map(look))
     }
 
-    pub(super) fn with_index_mut<R>(&self, named: &Named, change: impl FnOnce(&mut Index) -> R) -> Option<R> {
-        self.vectors.write().as_mut().and_then(|store| store.index(named).map(change))
-    }
-
     /// Room to search in.
     pub(super) fn take_scratch(&self) -> Scratch {
         self.scratches.lock().pop().unwrap_or_default()

@@ -33,7 +33,7 @@ pub struct LocalOptions {
     /// Whether maintenance is left to [`LocalDatabase::maintain`]. Otherwise the commit that makes it due does it, and
     /// the same operations give the same files.
     pub manual_maintenance: bool,
-    /// Memory for cached documents and index blocks, in bytes; at least 1 MiB.
+    /// Memory for cached documents, index blocks and vectors, in bytes; at least 1 MiB.
     pub cache_bytes: usize,
     /// Size at which a log segment is closed, in bytes, at most [`SEGMENT_BYTES`](limits::SEGMENT_BYTES): smaller ones
     /// are for tests.

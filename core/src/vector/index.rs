@@ -11,7 +11,7 @@ use super::{
     entry,
     flat::{self, Candidate, Flat},
     hnsw::{self, Graph, Params, Scratch, parallel::Parallel},
-    mask::Mask,
+    mask::{Counted, Mask},
     rows::Rows,
     score::Query,
 };
@@ -20,7 +20,8 @@ use crate::{
     limits,
     sync::Mutex,
 };
-use alloc::{sync::Arc, vec::Vec};
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Rows from which `auto` chooses the graph: where it is quicker than a scan of codes, with room.
 pub(crate) const AUTO_GRAPH_ROWS: usize = 250_000;
@@ -155,7 +156,7 @@ impl Structure {
     }
 
     /// The `keep` best rows of a set by their codes, or more; `ef` is how many the graph follows.
-    pub(crate) fn search(&self, query: &Query, mask: &Mask, keep: usize, ef: usize, scratch: &mut Scratch) -> Found {
+    pub(crate) fn search(&self, query: &Query, mask: &Counted, keep: usize, ef: usize, scratch: &mut Scratch) -> Found {
         match &self.rows {
             Kept::Flat(flat) => {
                 Found { by_graph: false, exact: flat.is_exact(), rows: flat.scan(query, Some(mask), keep) }
@@ -167,7 +168,7 @@ impl Structure {
                 let entry_of = |c: &hnsw::Candidate| entry::entry(c.score, c.row);
                 let mut by_graph = false;
                 if self.follows_graph() {
-                    let count = mask.first(linked as usize);
+                    let count = if linked == len { mask.count() } else { mask.first(linked as usize) };
                     let filter = hnsw::Filter { accept: mask, count };
                     let filter = (count < linked as usize).then_some(filter);
                     let walked = graph.search(codes, &probe, ef.max(keep), filter, scratch);
@@ -180,12 +181,10 @@ impl Structure {
                     found.extend(scanned.iter().map(entry_of));
                 }
                 found.sort_unstable();
-                // How far a score by one-byte code may be off is not known: all of them are compared.
-                let at_best = match self.layout.metric {
-                    Metric::Euclidean => f32::NEG_INFINITY,
-                    Metric::Cosine | Metric::Dot => f32::INFINITY,
+                let candidate = |e: &u64| {
+                    let (row, score) = (entry::row(*e), entry::score(*e));
+                    Candidate { row, score, at_best: codes.at_best(&probe, row, score) }
                 };
-                let candidate = |e: &u64| Candidate { row: entry::row(*e), score: entry::score(*e), at_best };
                 let rows = found.iter().rev().take(keep).map(candidate).collect();
                 Found { by_graph, exact: false, rows }
             }
@@ -273,15 +272,20 @@ fn flat_codes(codes: Codes) -> flat::Codes {
     }
 }
 
+/// Numbers of indexes that were made.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
 /// The index of one named vector.
 pub(crate) struct Index {
+    /// No other one of this process has it: what is cached of the rows goes by it.
+    pub(crate) number: u64,
     pub(crate) dimension: usize,
     pub(crate) rows: Rows,
     /// The vectors of the last rows, which are not coded yet, one after the other.
     pub(crate) pending: Vec<f32>,
     /// Codes of the first rows; `None` while it is not known what to keep.
     pub(crate) structure: Option<Structure>,
-    filters: Vec<Filtered>,
+    filters: Mutex<Vec<Filtered>>,
     masks: Mutex<Vec<Shown>>,
 }
 
@@ -290,7 +294,7 @@ pub(crate) struct Index {
 struct Shown {
     cutoff: u32,
     shared: usize,
-    rows: Arc<Mask>,
+    rows: Counted,
 }
 
 /// What a filter says of rows. A row is a version, so that never changes.
@@ -299,30 +303,38 @@ struct Filtered {
     filter: Vec<u8>,
     asked: Mask,
     taken: Mask,
+    /// The last set that it was wholly asked about, and what it takes of it: a search is often followed by one at the same
+    /// moment.
+    last: Option<[Counted; 2]>,
 }
 
 impl Index {
     pub(crate) fn new(dimension: usize) -> Index {
-        let (pending, filters) = Default::default();
-        Index { dimension, rows: Rows::default(), pending, structure: None, filters, masks: Mutex::default() }
+        let (rows, pending, filters, masks) = Default::default();
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        Index { number, dimension, rows, pending, structure: None, filters, masks }
     }
 
     /// The rows that are alive after so many own commits, as far as they are not shared or expired.
-    pub(crate) fn alive(&self, cutoff: u32) -> Arc<Mask> {
+    pub(crate) fn alive(&self, cutoff: u32) -> Counted {
         let shared = self.rows.shared().len();
         let mut masks = self.masks.lock();
         match masks.iter().position(|shown| (shown.cutoff, shown.shared) == (cutoff, shared)) {
             Some(at) => masks[..=at].rotate_right(1),
             None => {
                 masks.truncate(limits::VECTOR_MASKS_KEPT - 1);
-                masks.insert(0, Shown { cutoff, shared, rows: Arc::new(self.rows.alive(cutoff)) });
+                masks.insert(0, Shown { cutoff, shared, rows: Counted::new(self.rows.alive(cutoff)) });
             }
         }
         masks[0].rows.clone()
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let filters = self.filters.iter().map(|f| f.asked.bytes() + f.taken.bytes() + f.filter.len()).sum::<usize>();
+        let of_filter = |f: &Filtered| {
+            let last = f.last.as_ref().map_or(0, |[_, taken]| taken.bytes());
+            f.asked.bytes() + f.taken.bytes() + f.filter.len() + last
+        };
+        let filters = self.filters.lock().iter().map(of_filter).sum::<usize>();
         self.rows.bytes() + self.pending.capacity() * 4 + filters + self.structure.as_ref().map_or(0, Structure::bytes)
     }
 
@@ -377,27 +389,36 @@ impl Index {
     }
 
     /// The rows of a set that a filter is known to take, and those that it was not asked about yet.
-    pub(crate) fn filter(&mut self, filter: &[u8], mask: &Mask) -> (Mask, Vec<u32>) {
-        let at = match self.filters.iter().position(|f| f.filter == filter) {
+    pub(crate) fn filter(&self, filter: &[u8], set: &Counted) -> (Counted, Vec<u32>) {
+        let mut filters = self.filters.lock();
+        let at = match filters.iter().position(|f| f.filter == filter) {
             Some(at) => at,
             None => {
-                self.filters.truncate(limits::VECTOR_FILTERS_KEPT - 1);
-                self.filters.push(Filtered { filter: filter.to_vec(), asked: Mask::none(0), taken: Mask::none(0) });
-                self.filters.len() - 1
+                filters.truncate(limits::VECTOR_FILTERS_KEPT - 1);
+                let (asked, taken) = (Mask::none(0), Mask::none(0));
+                filters.push(Filtered { filter: filter.to_vec(), asked, taken, last: None });
+                filters.len() - 1
             }
         };
         // The one that was used last stands first.
-        self.filters[..=at].rotate_right(1);
-        let (mut taken, mut unasked) = (mask.clone(), mask.clone());
-        taken.intersect(&self.filters[0].taken);
-        unasked.subtract(&self.filters[0].asked);
-        (taken, unasked.iter().collect())
+        filters[..=at].rotate_right(1);
+        let filtered = &mut filters[0];
+        if let Some([_, taken]) = filtered.last.as_ref().filter(|[of, _]| of.is(set)) {
+            return (taken.clone(), Vec::new());
+        }
+        let taken = Counted::new(set.and(&filtered.taken));
+        let unasked: Vec<u32> = set.without(&filtered.asked).iter().collect();
+        if unasked.is_empty() {
+            filtered.last = Some([set.clone(), taken.clone()]);
+        }
+        (taken, unasked)
     }
 
     /// Keeps what a filter says of rows.
-    pub(crate) fn answer(&mut self, filter: &[u8], answers: &[(u32, bool)]) {
+    pub(crate) fn answer(&self, filter: &[u8], answers: &[(u32, bool)]) {
         let rows = self.rows.len();
-        let Some(filtered) = self.filters.iter_mut().find(|f| f.filter == filter) else { return };
+        let mut filters = self.filters.lock();
+        let Some(filtered) = filters.iter_mut().find(|f| f.filter == filter) else { return };
         filtered.asked.grow(rows);
         filtered.taken.grow(rows);
         for &(row, taken) in answers {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: bits beyond the number of rows are never set.
 
-use alloc::{vec, vec::Vec};
+use alloc::{sync::Arc, vec, vec::Vec};
 
 const WORD: usize = u64::BITS as usize;
 
@@ -47,11 +47,19 @@ impl Mask {
         }
     }
 
-    /// Takes the rows that are in the other set out of this one.
-    pub(crate) fn subtract(&mut self, other: &Mask) {
-        for (at, word) in self.words.iter_mut().enumerate() {
-            *word &= !other.words.get(at).copied().unwrap_or(0);
-        }
+    /// The rows of this set that are not in the other one.
+    pub(crate) fn without(&self, other: &Mask) -> Mask {
+        self.with_each(other, |word, other| word & !other)
+    }
+
+    /// The rows that are in both sets.
+    pub(crate) fn and(&self, other: &Mask) -> Mask {
+        self.with_each(other, |word, other| word & other)
+    }
+
+    fn with_each(&self, other: &Mask, make: impl Fn(u64, u64) -> u64) -> Mask {
+        let others = other.words.iter().copied().chain(core::iter::repeat(0));
+        Mask { words: self.words.iter().zip(others).map(|(word, other)| make(*word, other)).collect(), rows: self.rows }
     }
 
     /// How many rows there are, in the set or not.
@@ -106,17 +114,25 @@ impl Mask {
         counted + (self.word(whole) & ((1 << rest) - 1)).count_ones() as usize
     }
 
-    /// Keeps the rows that are in the other set as well.
-    pub(crate) fn intersect(&mut self, other: &Mask) {
-        for (at, word) in self.words.iter_mut().enumerate() {
-            *word &= other.words.get(at).copied().unwrap_or(0);
-        }
-    }
-
     /// The 16 rows from `16 * block` on, the first one in the lowest bit.
     #[inline]
     pub(crate) fn sixteen(&self, block: usize) -> u16 {
         self.words.get(block / 4).map_or(0, |word| (word >> (block % 4 * 16)) as u16)
+    }
+
+    /// The first group of 16 rows from `block` on that has one in the set, or a number beyond them all.
+    #[inline]
+    pub(crate) fn next_sixteen(&self, block: usize) -> usize {
+        let mut left = self.words.get(block / 4).map_or(0, |word| word >> (block % 4 * 16));
+        let mut from = block;
+        while left == 0 {
+            from = (from / 4 + 1) * 4;
+            match self.words.get(from / 4) {
+                Some(word) => left = *word,
+                None => return from,
+            }
+        }
+        from + left.trailing_zeros() as usize / 16
     }
 
     /// How many groups of 16 rows have one in the set.
@@ -135,6 +151,42 @@ impl Mask {
     /// The memory that it takes, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.words.capacity() * size_of::<u64>()
+    }
+}
+
+/// A set that is shared, and how many rows are in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Counted {
+    rows: Arc<Mask>,
+    count: usize,
+}
+
+impl Counted {
+    pub(crate) fn new(rows: Mask) -> Counted {
+        Counted { count: rows.count(), rows: Arc::new(rows) }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether it is one set with the other, and not only an equal one.
+    pub(crate) fn is(&self, other: &Counted) -> bool {
+        Arc::ptr_eq(&self.rows, &other.rows)
+    }
+
+    /// Changes this one; others that it is shared with stay as they are.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Mask)) {
+        change(Arc::make_mut(&mut self.rows));
+        self.count = self.rows.count();
+    }
+}
+
+impl core::ops::Deref for Counted {
+    type Target = Mask;
+
+    fn deref(&self) -> &Mask {
+        &self.rows
     }
 }
 
@@ -168,6 +220,9 @@ mod tests {
             prop_assert!((0..500).all(|row| mask.contains(row) == set.contains(&row)));
             prop_assert_eq!(mask.sixteens(), (0..40).filter(|block| mask.sixteen(*block) != 0).count());
             for block in 0..40 {
+                let next = (block..).find(|at| mask.sixteen(*at) != 0 || 16 * at >= rows).unwrap();
+                let found = mask.next_sixteen(block);
+                prop_assert!(found == next || 16 * next >= rows && 16 * found >= rows);
                 let bits = mask.sixteen(block);
                 prop_assert!((0..16).all(|bit| (bits >> bit & 1 == 1) == set.contains(&(block as u32 * 16 + bit))));
             }
@@ -177,8 +232,8 @@ mod tests {
                 half
             };
             prop_assert!(mask.iter().eq(set.iter().copied()));
-            mask.intersect(&half);
-            prop_assert!(mask.iter().eq(set.iter().copied().filter(|row| row % 2 == 0)));
+            prop_assert!(mask.and(&half).iter().eq(set.iter().copied().filter(|row| row % 2 == 0)));
+            prop_assert!(mask.without(&half).iter().eq(set.iter().copied().filter(|row| row % 2 == 1)));
         }
     }
 }

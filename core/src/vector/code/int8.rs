@@ -52,7 +52,15 @@ pub(crate) struct Probe<'a> {
 pub(crate) struct Query {
     bytes: Vec<i8>,
     scale: f32,
+    /// The square of the vector's length, without the centre.
+    square: f32,
 }
+
+/// Standard deviations that a score by code is never off by.
+const NEVER: f32 = 6.0;
+
+/// The variance of what rounding to whole steps leaves, for a step of 1.
+const ROUNDING: f32 = 1.0 / 12.0;
 
 impl Query {
     pub(crate) fn probe(&self) -> Probe<'_> {
@@ -133,7 +141,35 @@ impl Codes {
             }
             Metric::Dot | Metric::Euclidean => step,
         };
-        Query { bytes, scale }
+        let square = vector.iter().zip(&self.centre).map(|(x, c)| (x - c) * (x - c)).sum();
+        Query { bytes, scale, square }
+    }
+
+    /// The score of the metric that the exact one of a row is never better than, of which `score` is that by code.
+    ///
+    /// What rounding leaves of each component is as good as independent of the others, so a product with it is normally
+    /// distributed, with a deviation of the other's length times that of one component.
+    pub(crate) fn at_best(&self, query: &Query, row: u32, score: f32) -> f32 {
+        let own = self.scales.get(row as usize).copied().unwrap_or_default();
+        // Of both sides together, for rows of length 1.
+        let variance = ROUNDING * (query.scale * query.scale + own * own);
+        if self.metric == Metric::Cosine {
+            // Bytes are also longer than what they stand for, by what rounding adds to their square.
+            let longer = 0.5 * self.dimension as f32 * variance * score.abs();
+            return (score + NEVER * libm::sqrtf(variance) + longer).min(1.0);
+        }
+        let bytes = self.row(row).bytes;
+        let square = int8::dot(bytes, bytes) as f32 * own * own;
+        let by_query = ROUNDING * query.scale * query.scale * square;
+        let both = ROUNDING * ROUNDING * self.dimension as f32 * query.scale * query.scale * own * own;
+        match self.metric {
+            Metric::Euclidean => {
+                let distance = (query.square - 2.0 * score).max(0.0);
+                let off = 2.0 * NEVER * libm::sqrtf(by_query + both + ROUNDING * own * own * distance);
+                libm::sqrtf((distance - off).max(0.0))
+            }
+            _ => score + NEVER * libm::sqrtf(by_query + both + ROUNDING * own * own * query.square),
+        }
     }
 
     /// A row, to be compared with others.

@@ -56,8 +56,8 @@ mod tests {
     struct One(Option<f32>);
 
     impl Visit for One {
-        fn wants(&self, _: usize) -> bool {
-            true
+        fn next(&self, block: usize) -> usize {
+            block
         }
 
         fn threshold(&self) -> f32 {

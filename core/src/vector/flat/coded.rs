@@ -215,8 +215,8 @@ struct Scan<'a> {
 
 impl Visit for Scan<'_> {
     #[inline(always)]
-    fn wants(&self, block: usize) -> bool {
-        !self.skip || self.mask.is_none_or(|mask| mask.sixteen(block) != 0)
+    fn next(&self, block: usize) -> usize {
+        self.mask.filter(|_| self.skip).map_or(block, |mask| mask.next_sixteen(block))
     }
 
     #[inline(always)]

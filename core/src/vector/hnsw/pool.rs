@@ -45,6 +45,11 @@ impl Pool {
         self.cursor = self.cursor.min(at);
     }
 
+    /// Drops the rows for which `keep` does not hold, when the walk is over.
+    pub(super) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
+        self.entries.retain(|entry| keep(row(*entry)));
+    }
+
     /// The best row that was not expanded; now it is.
     #[inline]
     pub(super) fn expand(&mut self) -> Option<u32> {

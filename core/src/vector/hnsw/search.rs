@@ -29,6 +29,13 @@ pub(crate) struct Filter<'a> {
 /// for each of `ef` and waits for memory at most of them, while a scan knows what comes next.
 const SCAN_SHARE: usize = 200;
 
+/// Where of so many rows one at most is left out, all are walked over and what is left out is dropped in the end: nothing is
+/// to be asked on the way.
+const NEARLY_ALL_SHARE: usize = 8;
+
+/// How many more than ought to be dropped such a walk keeps.
+const NEARLY_ALL_MORE: usize = 8;
+
 /// Rows of the neighbourhood of a query that are looked at before a filtered walk.
 const PROBED: usize = 64;
 
@@ -61,6 +68,7 @@ impl Graph {
         scratch.scored = 0;
         match filter {
             None => self.walk(codes, probe, ef, scratch),
+            Some(filter) if self.walk_nearly_all(codes, probe, ef, filter, scratch) => {}
             Some(filter) if filter.count <= ef.saturating_mul(SCAN_SHARE) => return None,
             Some(filter) => self.walk_accepted(codes, probe, ef, filter, scratch)?,
         }
@@ -76,6 +84,25 @@ impl Graph {
             }
             walk::nearest(&self.links.lowest(), codes, probe, row, scratch);
         }
+    }
+
+    /// `false` unless nearly all rows are accepted, near the query as well.
+    fn walk_nearly_all(
+        &self,
+        codes: &Codes,
+        probe: Probe<'_>,
+        ef: usize,
+        filter: Filter<'_>,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let rows = self.rows as usize;
+        if rows.saturating_sub(filter.count).saturating_mul(NEARLY_ALL_SHARE) > rows {
+            return false;
+        }
+        let expected = ef.saturating_mul(rows) / filter.count.max(1);
+        self.walk(codes, probe, expected.saturating_add(NEARLY_ALL_MORE), scratch);
+        scratch.pool.retain(|row| filter.accept.contains(row));
+        scratch.pool.entries().len() >= filter.count.min(ef)
     }
 
     fn walk_accepted(

@@ -54,6 +54,39 @@ fn scores_by_code_are_near_the_exact_ones() {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn no_row_is_better_than_it_is_said_to_be_at_best_nor_much_worse(
+        skip in 0..5000_usize, dimension in 1..500_usize, spread in 0.01..4_f32, offset in -2.0..2_f32,
+    ) {
+        // Sums of uniform numbers: normal ones, nearly.
+        let random: Vec<f32> = rows(1, skip + 4 * dimension * 61).concat();
+        let mut normal = random[skip..].chunks(4).map(|four| four.iter().sum::<f32>());
+        let mut near = |spread: f32| -> Vec<f32> { (0..dimension).map(|_| offset + spread * normal.next().unwrap()).collect() };
+        let query = near(1.0);
+        let rows: Vec<Vec<f32>> = (0..60).map(|_| near(spread)).collect();
+        for metric in Metric::ALL {
+            let codes = codes(*metric, &rows);
+            let (exact, coded) = (score::Query::new(*metric, &query), codes.query(&query));
+            for ((row, vector), by_code) in rows.iter().enumerate().zip(scores(&codes, &query)) {
+                let (truth, at_best) = (score(&exact, vector), codes.at_best(&coded, row as u32, by_code));
+                let size = match metric {
+                    Metric::Cosine => 1.0,
+                    Metric::Dot => exact.norm() * score::norm(vector),
+                    Metric::Euclidean => truth,
+                };
+                let room = if *metric == Metric::Euclidean { truth - at_best } else { at_best - truth };
+                // As far as the last digits of floats say.
+                prop_assert!(room >= -1e-5 * size, "{} {dimension}: {truth} and at best {at_best}", metric.name());
+                let excused = dimension < 32 || *metric == Metric::Euclidean && spread < 0.5;
+                prop_assert!(excused || room < 0.1 * size, "{} {dimension}: {truth} and at best {at_best}", metric.name());
+            }
+        }
+    }
+}
+
 #[test]
 fn a_common_offset_of_a_euclidean_set_costs_no_precision() {
     let near: Vec<Vec<f32>> = rows(16, 200);

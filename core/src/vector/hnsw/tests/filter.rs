@@ -119,3 +119,19 @@ fn nothing_is_found_where_nothing_is_accepted() {
     let found = graph.search(&codes, &query, 10, Some(filter), &mut scratch);
     assert!(found.is_none_or(|found| found.iter().all(|candidate| candidate.row < 500)));
 }
+
+#[test]
+fn few_rows_that_are_left_out_do_not_keep_the_graph_from_being_followed() {
+    let set = Set::new(Metric::Cosine, 5000);
+    let codes = set.codes();
+    let graph = set.graph(&codes);
+    // By a filter of fewer, so small a graph would be scanned. Those nearest to one query are left out with others.
+    let near = set.best(&set.queries[0], 0..5000);
+    let accepted: Vec<u32> = (0..5000).filter(|row| row % 9 != 0 && !near.contains(row)).collect();
+    let (recall, scans) = filtered(&set, &codes, &graph, &accepted, 40);
+    assert!(recall >= 0.97 && scans <= 1, "{recall}, {scans} scans");
+    // Where all of the nearest are left out, so many that a walk finds nothing else, it says so.
+    let accepted: Vec<u32> = (0..5000).filter(|row| set.clusters[*row as usize] % 40 > 3).collect();
+    let (recall, scans) = filtered(&set, &codes, &graph, &accepted, 40);
+    assert!(recall >= 0.97 && (5..20).contains(&scans), "{recall}, {scans} scans");
+}

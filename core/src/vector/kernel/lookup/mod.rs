@@ -18,6 +18,7 @@ mod tests;
 
 use super::{
     detect::{Level, level},
+    int8::prefetch,
     lanes::{LANES, Lanes},
 };
 use alloc::{vec, vec::Vec};
@@ -104,8 +105,8 @@ pub(crate) struct Rows<'a> {
 
 /// What is done with the values.
 pub(crate) trait Visit {
-    /// Whether a block is of interest at all.
-    fn wants(&self, block: usize) -> bool;
+    /// The first block from this one on that is of interest; a number beyond them all if none is.
+    fn next(&self, block: usize) -> usize;
     /// Only blocks with a larger value are visited.
     fn threshold(&self) -> f32;
     fn visit(&mut self, block: usize, values: &Block);
@@ -122,10 +123,15 @@ trait Lookup {
 fn scan_in<L: Lookup>(tables: &Tables, rows: Rows, visitor: &mut impl Visit) {
     let (step, base) = (L::Lanes::splat(rows.step), L::Lanes::splat(rows.base));
     // A slice of no table has no rows either.
-    let blocks = rows.codes.chunks_exact(tables.0.len().max(1)).zip(rows.scales);
-    for (at, (codes, scales)) in blocks.enumerate() {
-        if !visitor.wants(at) {
-            continue;
+    let units = tables.0.len().max(1);
+    let mut blocks = rows.codes.chunks_exact(units).zip(rows.scales);
+    let mut at = visitor.next(0);
+    let mut block = blocks.nth(at);
+    while let Some((codes, scales)) = block {
+        let next = visitor.next(at + 1);
+        if next != at + 1 {
+            // Nothing else foresees a leap.
+            prefetch(rows.codes.get(next * units..(next + 1) * units).unwrap_or_default());
         }
         // Far below 2^24, sums of floats are as exact as those of integers.
         let mut sums = L::Lanes::zero();
@@ -137,10 +143,12 @@ fn scan_in<L: Lookup>(tables: &Tables, rows: Rows, visitor: &mut impl Visit) {
             values = values.add(L::Lanes::load(biases));
         }
         if values.any_above(L::Lanes::splat(visitor.threshold())) {
-            let mut block = [0.0; ROWS];
-            values.store(&mut block);
-            visitor.visit(at, &block);
+            let mut stored = [0.0; ROWS];
+            values.store(&mut stored);
+            visitor.visit(at, &stored);
         }
+        block = blocks.nth(next - at - 1);
+        at = next;
     }
 }
 
