@@ -146,6 +146,59 @@ fn the_graph_finds_nearly_all_also_filtered_and_as_of_a_moment() {
     assert!(found * 100 >= wanted * 98, "{found} of {wanted}");
 }
 
+#[test]
+fn a_search_from_a_document_and_one_past_few_that_are_deleted_follow_the_graph() {
+    let db = quiet().open_memory().unwrap();
+    let notes = db.collection("notes");
+    notes.configure_vectors("default", VectorConfig::new(DIMENSION).index(IndexKind::Hnsw)).unwrap();
+    fill(&db, &mut Points::new(8), 0, 3000);
+    while db.maintain(1).unwrap() {}
+    for round in 0..20 {
+        let key = format!("{:06}", round * 17);
+        let like = Search::like(&*key).k(10);
+        let (hits, exact) = (notes.search(&like).unwrap(), notes.search(&like.exact(true)).unwrap());
+        assert_eq!((hits.explain().plan, hits.len()), (Plan::Graph, 10), "{:?}", hits.explain());
+        assert!(keys(&hits).iter().filter(|key| keys(&exact).contains(key)).count() >= 9, "{key}");
+        assert!(!keys(&hits).contains(&&*key));
+        // The nearest is no longer there for the next ones.
+        notes.delete(&*hits[0].key).unwrap();
+        let after = notes.search(&Search::like(key).k(10)).unwrap();
+        assert_eq!((after.explain().plan, after.len()), (Plan::Graph, 10), "{:?}", after.explain());
+        assert!(!keys(&after).contains(&&*hits[0].key));
+    }
+}
+
+#[test]
+fn vectors_that_are_compared_again_come_from_the_cache_within_its_budget() {
+    let budget = 2 << 20;
+    let db = quiet().cache_bytes(budget).open_memory().unwrap();
+    let notes = db.collection("notes");
+    let mut points = Points::new(21);
+    // In memory they would be 7 MiB.
+    fill(&db, &mut points, 0, 40_000);
+    let search = Search::vector(&points.next().1).k(10);
+    let first = notes.search(&search).unwrap();
+    let before = db.stats().block_cache_bytes;
+    for _ in 0..3 {
+        assert_eq!(bits(&notes.search(&search).unwrap()), bits(&first));
+    }
+    let compared = first.explain().compared;
+    let added = db.stats().block_cache_bytes - before;
+    assert!(added >= compared * 4 * DIMENSION as u64, "{compared} were compared, and {added} bytes kept of them");
+    // Many others, twice each, and those that are compared by hundreds.
+    for _ in 0..2 {
+        let mut points = Points::new(22);
+        for n in 0..400 {
+            let key = KeyRange::prefix(format!("0{:02}", n % 40));
+            let search = Search::vector(&points.next().1).keys(key).k(10).include_values(false);
+            notes.search(&search.exact(n % 4 == 0)).unwrap();
+            let stats = db.stats();
+            assert!(stats.block_cache_bytes + stats.document_cache_bytes <= budget as u64);
+        }
+    }
+    assert_eq!(bits(&notes.search(&search).unwrap()), bits(&first));
+}
+
 /// Copies of a database's files, without the snapshot or with another one.
 fn copy(storage: &MemoryStorage, change: impl Fn(FileName, &mut Vec<u8>) -> bool) -> Arc<MemoryStorage> {
     let mut files = storage.files();
