@@ -161,7 +161,7 @@ fn a_search_from_a_document_and_one_past_few_that_are_deleted_follow_the_graph()
         assert!(keys(&hits).iter().filter(|key| keys(&exact).contains(key)).count() >= 9, "{key}");
         assert!(!keys(&hits).contains(&&*key));
         // The nearest is no longer there for the next ones.
-        notes.delete(&*hits[0].key).unwrap();
+        notes.delete(&hits[0].key).unwrap();
         let after = notes.search(&Search::like(key).k(10)).unwrap();
         assert_eq!((after.explain().plan, after.len()), (Plan::Graph, 10), "{:?}", after.explain());
         assert!(!keys(&after).contains(&&*hits[0].key));
