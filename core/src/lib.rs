@@ -92,6 +92,7 @@ mod name;
 pub mod protocol;
 #[allow(dead_code, reason = "search uses all of it")]
 mod query;
+mod sort;
 mod sorted;
 pub mod storage;
 mod sync;

@@ -41,12 +41,24 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.find(key).is_ok()
     }
 
-    /// Sets the value of a key, in the place of the one that it had.
-    pub(crate) fn insert(&mut self, key: K, value: V) {
+    /// Sets the value of a key, in the place of the one that it had, which is returned.
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.find(&key) {
-            Ok(at) => self.0[at].1 = value,
-            Err(at) => self.0.insert(at, (key, value)),
+            Ok(at) => Some(core::mem::replace(&mut self.0[at].1, value)),
+            Err(at) => {
+                self.0.insert(at, (key, value));
+                None
+            }
         }
+    }
+
+    /// Takes out a key, and returns its value.
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        self.find(key).ok().map(|at| self.0.remove(at).1)
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
+        self.0.iter().map(|(key, _)| key)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -74,7 +86,7 @@ impl<K: Ord, V> SortedMap<K, V> {
 impl<K: Ord, V> FromIterator<(K, V)> for SortedMap<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let mut map = SortedMap::default();
-        entries.into_iter().for_each(|(key, value)| map.insert(key, value));
+        entries.into_iter().for_each(|(key, value)| _ = map.insert(key, value));
         map
     }
 }
@@ -96,8 +108,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_holds_what_a_tree_holds(entries: Vec<(u8, u32)>, asked: u8) {
-            let (map, tree): (SortedMap<_, _>, BTreeMap<_, _>) = (entries.iter().copied().collect(), entries.into_iter().collect());
+        fn it_holds_what_a_tree_holds(entries: Vec<(u8, u32)>, asked: u8, others: Vec<(u8, u32)>) {
+            let (mut map, mut tree): (SortedMap<_, _>, BTreeMap<_, _>) = (entries.iter().copied().collect(), entries.into_iter().collect());
+            for (key, value) in others {
+                match value % 2 {
+                    0 => prop_assert_eq!(map.insert(key, value), tree.insert(key, value)),
+                    _ => prop_assert_eq!(map.remove(&key), tree.remove(&key)),
+                }
+            }
+            prop_assert!(map.keys().eq(tree.keys()));
             prop_assert_eq!(map.get(&asked), tree.get(&asked));
             prop_assert_eq!(map.contains(&asked), tree.contains_key(&asked));
             prop_assert_eq!((map.len(), map.is_empty()), (tree.len(), tree.is_empty()));

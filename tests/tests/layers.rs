@@ -11,7 +11,7 @@ use std::{
 
 /// Each module may use those to its left.
 const ORDER: &[&str] = &[
-    "limits", "error", "name", "bug", "sync", "sorted", "host", "id", "clock", "value", "codec", "vector", "storage",
+    "limits", "error", "name", "bug", "sync", "sort", "sorted", "host", "id", "clock", "value", "codec", "vector", "storage",
     "log", "index", "history", "query", "engine", "local", "protocol", "database", "fuzzing",
 ];
 

@@ -352,15 +352,15 @@ fn stamp<'d>(
     };
     let version = VersionId { actor, counter: last.map_or(0, |l| l.counter) + 1 };
     let names_all = version.counter % FULL_DEPENDENCIES_EVERY == 1;
-    let dependency = |(&actor, state): (&ActorId, &ActorState)| Dependency {
+    let dependency = |&(actor, state): &(ActorId, ActorState)| Dependency {
         version: VersionId { actor, counter: state.counter },
         id: state.id,
     };
     let dependencies = if actor != own {
-        last.iter().map(|state| dependency((&actor, state))).collect()
+        last.iter().map(|state| dependency(&(actor, *state))).collect()
     } else {
         let named = writer.actors.iter();
-        named.filter(|(a, _)| names_all || **a == actor || writer.unnamed.contains(a)).map(dependency).collect()
+        named.filter(|(a, _)| names_all || *a == actor || writer.unnamed.contains(a)).map(dependency).collect()
     };
     let changes = (draft.changes.iter().zip(parents))
         .map(|(change, parents)| Change {

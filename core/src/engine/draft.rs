@@ -17,6 +17,7 @@ use crate::{
     index::{filter::filter_hash, payload::Payload, short::Key},
     limits,
     name::check_name,
+    sort::sort_by,
     vector::Vectors,
 };
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
@@ -166,7 +167,9 @@ impl Puts {
             // Of equal names the last one comes first, and is the one that is kept.
             a.0.bytes.cmp(&b.0.bytes).then(b.1.value.start.cmp(&a.1.value.start))
         };
-        self.names.sort_unstable_by(order);
+        if !self.names.is_sorted_by(|a, b| order(a, b).is_lt()) {
+            sort_by(&mut self.names, order);
+        }
         self.names.dedup_by(|later, first| later.0.bytes == first.0.bytes);
         let buffer: Arc<[u8]> = self.buffer.into();
         let changes = self.names.into_iter().map(|(name, place)| {
@@ -244,7 +247,7 @@ pub(crate) fn sort_changes(changes: &mut Vec<DraftChange>) {
     }
     // The last of equal documents comes first after this, and is the one that is kept.
     changes.reverse();
-    changes.sort_by(|a, b| a.name().cmp(b.name()));
+    sort_by(changes, |a, b| a.name().cmp(b.name()));
     changes.dedup_by(|later, first| later.name() == first.name());
 }
 

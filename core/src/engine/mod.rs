@@ -72,7 +72,7 @@ use crate::{
     storage::{AsyncStorage, FileName},
     sync::{Mutex, RwLock},
 };
-use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use cache::Pool;
 use cached_part::CachedPart;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -141,7 +141,7 @@ pub(crate) struct Engine<S> {
 /// What only writers touch.
 struct Writer {
     log: LogWriter,
-    actors: BTreeMap<ActorId, ActorState>,
+    actors: SortedMap<ActorId, ActorState>,
     clock: Timestamp,
     /// Actors with commits that our own last commit has not named.
     unnamed: SortedMap<ActorId, ()>,

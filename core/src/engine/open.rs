@@ -20,6 +20,7 @@ use crate::{
         segment::{self, SegmentHeader},
         writer::{self, LogWriter, Medium, Placed},
     },
+    sort::sort_by,
     storage::{AsyncStorage, FileName},
     sync::{Mutex, RwLock},
 };
@@ -81,7 +82,7 @@ impl<S: AsyncStorage> Engine<S> {
         let end = recovered.end;
         let mut actors = recovered.actors;
         if bug::active(Bug::ReopenReusesCounter) {
-            actors.entry(manifest.actor).and_modify(|state| state.counter -= 1);
+            actors.get_mut(&manifest.actor).into_iter().for_each(|state| state.counter -= 1);
         }
         let mut segments = manifest.segments.clone();
         segments.extend(recovered.new_segments);
@@ -134,7 +135,7 @@ impl<S: AsyncStorage> Engine<S> {
             counters: Counters::default(),
             torn_bytes: recovered.torn_bytes,
         };
-        foreign_documents.sort_unstable();
+        sort_by(&mut foreign_documents, Ord::cmp);
         foreign_documents.dedup();
         engine.mark_conflicts(&foreign_documents).await?;
         if !options.read_only {

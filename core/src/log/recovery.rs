@@ -16,9 +16,10 @@ use crate::{
     clock::Timestamp,
     error::{Error, ErrorCode, Result},
     id::{ActorId, CommitId, DatabaseId},
+    sorted::SortedMap,
     storage::{AsyncStorage, FileName, read_full},
 };
-use alloc::{collections::BTreeMap, format, vec, vec::Vec};
+use alloc::{format, vec, vec::Vec};
 
 /// Bytes that are written again at once.
 const REWRITE_BYTES: usize = 1 << 20;
@@ -27,7 +28,7 @@ const REWRITE_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Recovered {
     pub(crate) end: Position,
-    pub(crate) actors: BTreeMap<ActorId, ActorState>,
+    pub(crate) actors: SortedMap<ActorId, ActorState>,
     pub(crate) clock: Timestamp,
     /// Length of the last segment's file, with zeros that were written ahead.
     pub(crate) filled: u64,
@@ -187,8 +188,7 @@ pub(crate) async fn replay<S: AsyncStorage>(
     repair: bool,
     mut apply: impl FnMut(Replayed<'_>) -> Result<()>,
 ) -> Result<Recovered> {
-    let mut actors = BTreeMap::new();
-    actors.extend(manifest.actors.iter().copied());
+    let mut actors: SortedMap<ActorId, ActorState> = manifest.actors.iter().copied().collect();
     let mut clock = manifest.clock;
     let mut new_segments = Vec::new();
     let mut follower = Follower::new(manifest.database, manifest.actor, manifest.checkpoint);
@@ -291,7 +291,7 @@ fn missing_segment(e: Error, number: u32) -> Error {
 
 /// Checks that a commit continues its actor's line, and takes it into account.
 pub(crate) fn note_commit(
-    actors: &mut BTreeMap<ActorId, ActorState>,
+    actors: &mut SortedMap<ActorId, ActorState>,
     clock: &mut Timestamp,
     replayed: &Replayed<'_>,
 ) -> Result<()> {

@@ -4,6 +4,7 @@ use super::{Node, Test, compare::order};
 use crate::{
     error::ErrorCode,
     limits::{FILTER_CONDITIONS_MAX, FILTER_DEPTH_MAX, FILTER_OPERANDS_MAX, VALUE_DEPTH_MAX},
+    sort::sort_by,
     value::{Failure, Text, Value},
 };
 use alloc::{boxed::Box, format, vec::Vec};
@@ -90,7 +91,7 @@ impl Parser {
             scalar(operand).map_err(|e| e.at(at))?;
         }
         let mut among = operands.to_vec();
-        among.sort_unstable_by(|a, b| order(&a.into(), &b.into()));
+        sort_by(&mut among, |a, b| order(&a.into(), &b.into()));
         Ok(among)
     }
 

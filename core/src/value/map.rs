@@ -4,6 +4,7 @@
 //! Invariant: keys ascend strictly by their UTF-8 bytes.
 
 use super::{Text, Value};
+use crate::sort::sort_by;
 use alloc::vec::{self, Vec};
 use core::{fmt, slice};
 
@@ -102,7 +103,7 @@ impl<K: Into<Text>, V: Into<Value>> FromIterator<(K, V)> for Map {
         let mut entries: Vec<(Text, Value)> = entries.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
         if !entries.is_sorted_by(|(a, _), (b, _)| a < b) {
             // The sort is stable. `dedup_by` drops its first argument, the later entry, so that one moves forward first.
-            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            sort_by(&mut entries, |(a, _), (b, _)| a.cmp(b));
             entries.dedup_by(|later, earlier| {
                 let same = later.0 == earlier.0;
                 if same {

@@ -10,6 +10,7 @@ use crate::{
     codec::varint,
     error::ErrorCode,
     limits::{VALUE_BYTES_MAX, VALUE_DEPTH_MAX, VALUE_ITEMS_MAX},
+    sort::sort_by,
     value::{Failure, Value, not_finite, not_i64},
 };
 use alloc::{format, string::ToString, vec::Vec};
@@ -233,7 +234,7 @@ impl Encoder<'_> {
         let order = |out: &[u8], a: &Entry, b: &Entry| {
             a.prefix.cmp(&b.prefix).then_with(|| out[key(out, a)].cmp(&out[key(out, b)]))
         };
-        entries.sort_by(|a, b| order(out, a, b));
+        sort_by(entries, |a, b| order(out, a, b));
         let mut count = 0;
         for (at, entry) in entries.iter().enumerate() {
             if entries.get(at + 1).is_some_and(|next| order(out, entry, next).is_eq()) {
