@@ -14,7 +14,14 @@ use std::{
 /// Large functions are not inlined because they are called once: what comes of it compresses worse, and the module would
 /// be some percent larger as gzip. Sorted by name, copies of one generic function stand close enough together for gzip
 /// to see that they are alike.
-const PASSES: [&str; 6] = [
+///
+/// The offsets that memory is reached by may become part of the instruction, although that no longer wraps around: with the
+/// stack at the begin of memory, as the linker puts it, only a stack that is all but used up reaches below 1 KiB, and that
+/// then traps a little sooner.
+const PASSES: [&str; 8] = [
+    "--low-memory-unused",
+    "-Oz",
+    // What the first leaves is done by the second.
     "-Oz",
     "--one-caller-inline-max-function-size=30",
     "--reorder-functions-by-name",
