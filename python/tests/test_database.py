@@ -296,6 +296,24 @@ def test_tags_and_restoring(db: Database) -> None:
         db.untag("before")
 
 
+def test_the_workspace_main_is_what_the_database_is(db: Database) -> None:
+    main = db.workspace("main")
+    assert (main.name, db.name, repr(main)) == ("main", "main", 'Workspace("main")')
+    assert isinstance(db, koru_delta.Workspace)
+    version = db.collection("a").put("k", 1)
+    assert main.collection("a").get("k") == 1
+    with main.transaction() as tx:
+        tx.collection("b").put("k", 2)
+    assert db.collections() == main.collections() == ["a", "b"]
+    assert main.as_of(version).collections() == ["a"]
+    for name in ("draft", "$main", "Main"):
+        with pytest.raises(NotFoundError, match="the only one is"):
+            db.workspace(name)
+    for name in ("", "a/b", "a\0b"):
+        with pytest.raises(InvalidArgumentError, match="workspace"):
+            db.workspace(name)
+
+
 def test_who_tags_and_restores_can_be_told(db: Database) -> None:
     documents = db.collection("c")
     first = documents.put("k", 1)

@@ -29,11 +29,16 @@ fn names_and_keys_that_cannot_be() {
         refused(db.collection(name).put("k", &1), ErrorCode::InvalidArgument, &["collection"]);
         refused(db.collection(name).get("k"), ErrorCode::InvalidArgument, &["collection"]);
         refused(db.tag(name, Moment::Now), ErrorCode::InvalidArgument, &["tag"]);
+        refused(db.workspace(name), ErrorCode::InvalidArgument, &["workspace"]);
     }
     let long = "n".repeat(limits::NAME_BYTES_MAX + 1);
     refused(db.collection(&long).put("k", &1), ErrorCode::LimitExceeded, &["129 bytes", "128"]);
     refused(db.collection(&long).scan(KeyRange::default(), Order::Ascending), ErrorCode::LimitExceeded, &["129"]);
     refused(db.tag(&long, Moment::Now), ErrorCode::LimitExceeded, &["tag", "129"]);
+    refused(db.workspace(&long), ErrorCode::LimitExceeded, &["workspace", "129 bytes", "128"]);
+    for name in ["draft", "Main", "$main"] {
+        refused(db.workspace(name), ErrorCode::NotFound, &[name, "main"]);
+    }
     refused(db.import(&"i".repeat(4097)), ErrorCode::LimitExceeded, &["4097"]);
     // The database's own collections are read, but not written.
     refused(db.collection("$tags").put("k", &1), ErrorCode::InvalidArgument, &["$tags", "own"]);
