@@ -141,6 +141,7 @@ fn an_import_keeps_its_dates_and_local_writes_win_by_time() {
         collection: "files".into(),
         key: key.into(),
         value: value.map(Into::into),
+        vectors: koru_delta::Vectors::new(),
     };
     for year in 0..100i64 {
         let time = -86_400_000 * 365 * 3 + year * 1000;
