@@ -45,7 +45,19 @@ from ._koru import (
     Version,
 )
 from ._threads import Caller, Rows, Watch
-from ._types import Cause, Expected, Expiry, How, HowAsOf, MatrixLike, MomentLike, Table, VectorLike, VersionLike
+from ._types import (
+    Cause,
+    Expected,
+    Expiry,
+    How,
+    HowAsOf,
+    ImportChange,
+    MatrixLike,
+    MomentLike,
+    Table,
+    VectorLike,
+    VersionLike,
+)
 
 __all__ = [
     "Collection",
@@ -295,10 +307,21 @@ class Collection(SnapshotCollection):
         metric: Literal["cosine", "euclidean", "dot"] = "cosine",
         index: Literal["auto", "flat", "hnsw"] = "auto",
         codes: Literal["auto", "f32", "f16", "i8", "i4", "binary"] = "auto",
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] = (),
     ) -> str | None:
         """Sets how the vectors of a name are searched; see `koru_delta.Collection.configure_vectors`."""
         return await self._call(
-            self._inner.configure_vectors, name, dimension=dimension, metric=metric, index=index, codes=codes
+            self._inner.configure_vectors,
+            name,
+            dimension=dimension,
+            metric=metric,
+            index=index,
+            codes=codes,
+            author=author,
+            message=message,
+            causes=causes,
         )
 
     async def vector_config(self, name: str = "default") -> VectorConfig | None:
@@ -528,7 +551,7 @@ class Import(Caller):
     async def commit(
         self,
         time: datetime | int,
-        changes: Iterable[tuple[str, str, Any] | tuple[str, str]],
+        changes: Iterable[ImportChange],
         state: Any = None,
         *,
         author: str | None = None,

@@ -393,11 +393,17 @@ impl Inner {
         Ok(hits)
     }
 
-    fn configure_vectors(&self, collection: &str, name: &str, config: VectorConfig) -> Result<Option<VersionId>> {
+    fn configure_vectors(
+        &self,
+        collection: &str,
+        name: &str,
+        config: VectorConfig,
+        info: CommitInfo,
+    ) -> Result<Option<VersionId>> {
         self.relieve()?;
         let appended = {
             let _turn = self.gate.acquire()?;
-            self.append(ready(self.engine.draft_vector_config(collection, name, config, CommitInfo::default()))?)?
+            self.append(ready(self.engine.draft_vector_config(collection, name, config, info))?)?
         };
         let version = self.settle(appended)?;
         if version.is_some() {
