@@ -104,8 +104,9 @@ for (const { file, title, name } of ENTRIES) {
   for (const [name, item] of [...functions, ...rest]) parts.push(...otherSection(name, item));
 }
 const named = (is) => [...shared].filter(([, { node }]) => is(node)).map(([name]) => name);
-// The database first, because everything begins there.
-const classes = named(isClassDeclaration).sort((a, b) => Number(b === "Database") - Number(a === "Database"));
+// The database first, because everything begins there, and then what it is itself.
+const first = ["Workspace", "Database"];
+const classes = named(isClassDeclaration).sort((a, b) => first.indexOf(b) - first.indexOf(a));
 parts.push(...sections("Classes", classes, shared, classSection));
 parts.push(...sections("Functions", named(isFunctionDeclaration), shared, otherSection));
 const types = named((node) => isInterfaceDeclaration(node) || isTypeAliasDeclaration(node)).sort((a, b) => a.localeCompare(b, "en"));

@@ -40,6 +40,7 @@
 //! |---|---|
 //! | open, with what durability, who does maintenance | [`Database`], [`Options`], [`Durability`], [`Maintenance`] |
 //! | write one document, many, or several together | [`Collection`], [`WriteOptions`], [`Transaction`], [`Expected`] |
+//! | name the container of all collections | [`Workspace`] |
 //! | read now, in a range, as of a moment | [`Collection::get`], [`Collection::scan`], [`Moment`], [`Snapshot`] |
 //! | ask for history, differences and origins | [`Collection::history`], [`Database::diff`], [`diff`], [`Database::lineage`] |
 //! | follow what is written | [`Database::watch`], [`Watch`], [`Event`] |
@@ -105,7 +106,7 @@ pub use codec::to_value;
 #[cfg(feature = "std")]
 pub use database::{
     Batch, Changes, Collection, Database, Export, History, Import, ImportChange, Keys, Log, Maintenance, Options, Scan,
-    Snapshot, SnapshotCollection, Transaction, Watch, WatchOptions, WriteOptions,
+    Snapshot, SnapshotCollection, Transaction, Watch, WatchOptions, Workspace, WriteOptions,
 };
 pub use engine::{
     Direction, Encoded, Event, Explain, Hit, Hits, Info, KeyRange, Lineage, LineageEdge, Order, Plan, Search, Stats,

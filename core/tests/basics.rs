@@ -141,6 +141,7 @@ fn an_import_keeps_its_dates_and_local_writes_win_by_time() {
         collection: "files".into(),
         key: key.into(),
         value: value.map(Into::into),
+        vectors: koru_delta::Vectors::new(),
     };
     for year in 0..100i64 {
         let time = -86_400_000 * 365 * 3 + year * 1000;
@@ -209,4 +210,37 @@ fn documents_that_are_read_once_do_not_push_out_one_that_is_in_use() {
     assert_eq!(hits_of("t7"), 1, "it was pushed out");
     let stats = db.stats();
     assert!(stats.document_cache_bytes + stats.block_cache_bytes <= 1 << 20, "{stats:?}");
+}
+
+/// What is asked of the database and of `main` is the same: documents, history, tags and what is written by either.
+#[test]
+fn the_workspace_main_is_what_the_database_is_short_for() {
+    let db = Database::memory().unwrap();
+    let main = db.workspace("main").unwrap();
+    assert_eq!(main.name(), "main");
+
+    let mut watch = main.watch(WatchOptions::default()).unwrap();
+    let first = db.collection("a").put("k", &1).unwrap();
+    assert_eq!(main.collection("a").get("k").unwrap().unwrap().to::<i64>().unwrap(), 1);
+    assert_eq!(watch.try_next().unwrap().unwrap().commit.changes[0].key, "k");
+
+    let before = main.snapshot().unwrap();
+    let tag = main.tag("t", first).unwrap();
+    main.transaction(|tx| tx.put("b", "k", &2)).unwrap();
+    let mut open = main.begin().unwrap();
+    open.put("a", "k", &3).unwrap();
+    open.commit().unwrap();
+    assert_eq!(db.collection("b").get("k").unwrap().unwrap().to::<i64>().unwrap(), 2);
+    assert_eq!(main.collections().unwrap(), ["a", "b"]);
+    assert_eq!(before.collections().unwrap(), ["a"]);
+    assert_eq!(main.as_of(first).unwrap().collections().unwrap(), ["a"]);
+    assert_eq!(main.tags().unwrap(), std::slice::from_ref(&tag));
+    assert_eq!(db.tags().unwrap(), [tag]);
+    assert_eq!(main.diff(first, Moment::Now).unwrap().count(), 2);
+    assert_eq!(main.log().unwrap().count(), db.log().unwrap().count());
+
+    main.restore(Moment::Tag("t".into())).unwrap();
+    assert_eq!(db.collections().unwrap(), ["a"]);
+    main.untag("t").unwrap();
+    assert!(db.tags().unwrap().is_empty());
 }

@@ -113,6 +113,7 @@ fn rich_database() -> (Database, Arc<MemoryStorage>) {
             collection: "files".into(),
             key: key.into(),
             value: value.map(Value::from),
+            vectors: koru_delta::Vectors::new(),
         };
         let changes = vec![change("both", Some(round)), change("gone", (round % 2 == 0).then_some(round))];
         import.commit(round * 5, CommitInfo::default(), changes, Value::Int(round)).unwrap();

@@ -2,7 +2,7 @@
 
 export { Collection, type Change, type PutManyOptions, type PutOptions, type WriteOptions } from "./collection.js";
 export type { DocumentChange } from "./changes.js";
-export { Database, type Info, type Stats, type Tag, type VerifyReport } from "./database.js";
+export { Database, type Info, type Stats, type VerifyReport } from "./database.js";
 export { KoruError, type ErrorCode } from "./error.js";
 export type { Lineage, LineageOptions } from "./lineage.js";
 export type { OpenOptions } from "./options.js";
@@ -27,3 +27,4 @@ export { Snapshot, SnapshotCollection, type HistoryOptions, type ScanOptions } f
 export { Transaction, TransactionCollection, type TransactionOptions } from "./transaction.js";
 export type { Metric, PutVectors, Vector, VectorConfig, VectorInfo, VectorRows, Vectors } from "./vectors.js";
 export type { WatchEvent, WatchOptions } from "./watch.js";
+export { Workspace, type Tag } from "./workspace.js";

@@ -1,6 +1,5 @@
-// The names and vectors that a transaction checks itself, because its writes reach the engine only when it commits. The rules and the
-// messages are those of `core/src/engine/draft.rs` and
-// `core/src/vector/vectors.rs`.
+// The names and vectors that are checked here, because they reach the engine only when a transaction commits, or not at all. The
+// rules and the messages are those of `core/src/name.rs`, `core/src/engine/draft.rs` and `core/src/vector/vectors.rs`.
 
 import { KoruError } from "./error.js";
 import { text } from "./protocol/words.js";
@@ -26,11 +25,16 @@ function checkText(name: string, what: string): void {
   if (bad) throw invalid(`${shown} contains ${JSON.stringify(bad[0])}: no control character and no slash`);
 }
 
+/** The name of what is called so. */
+export function checkName(name: string, what: string): void {
+  text(name, `the name of ${what}`);
+  if (name === "") throw invalid(`${what} needs a name`);
+  checkText(name, `the name of ${what}`);
+}
+
 /** A collection that is written to. */
 export function checkOwnCollection(name: string): void {
-  text(name, "the name of a collection");
-  if (name === "") throw invalid("a collection needs a name");
-  checkText(name, "the name of a collection");
+  checkName(name, "a collection");
   if (name.startsWith("$")) throw invalid(`collection ${JSON.stringify(name)}: names that begin with $ are the database's own`);
 }
 
@@ -39,8 +43,7 @@ export function checkVectors(vectors: [name: string, vector: Float32Array][]): v
   if (vectors.length > VECTORS_MAX) throw limit(`${vectors.length} vectors: a document has at most ${VECTORS_MAX}`);
   for (const [name, vector] of vectors) {
     const shown = JSON.stringify(name);
-    if (name === "") throw invalid("a vector needs a name");
-    checkText(name, "the name of a vector");
+    checkName(name, "a vector");
     if (vector.length === 0) throw invalid(`vector ${shown} has no numbers`);
     if (vector.length > VECTOR_DIMENSION_MAX) {
       throw limit(`vector ${shown} has ${vector.length} numbers, at most ${VECTOR_DIMENSION_MAX} are possible`);

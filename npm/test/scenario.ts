@@ -29,6 +29,14 @@ export async function everything(api: typeof Api, db: Database): Promise<void> {
   equal((await users.version("ada", first)).value, ada);
   equal(await users.heads("ada"), [second]);
 
+  // The workspace that a database is itself.
+  const main = db.workspace("main");
+  equal([main.name, db.name, await main.collection("users").get("ada")], ["main", "main", { born: 1816 }]);
+  equal([await main.collections(), (await main.log().toArray()).length], [["users"], 2]);
+  equal(await codeOf(() => db.workspace("draft")), "NOT_FOUND");
+  for (const name of ["", "a/b", "a\0b", 7 as unknown as string]) equal(await codeOf(() => db.workspace(name)), "INVALID_ARGUMENT");
+  equal(await codeOf(() => db.workspace("n".repeat(129))), "LIMIT_EXCEEDED");
+
   // Many, and pages.
   await users.putMany(Array.from({ length: 1000 }, (_, i) => [`k${i}`, { i }] as const));
   await users.putMany(new Map([["m1", 1]]));

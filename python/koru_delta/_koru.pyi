@@ -12,7 +12,7 @@ import pandas
 import polars
 import pyarrow
 
-from ._types import Cause, Expected, Expiry, MatrixLike, MomentLike, Table, VectorLike, VersionLike
+from ._types import Cause, Expected, Expiry, ImportChange, MatrixLike, MomentLike, Table, VectorLike, VersionLike
 
 __all__ = [
     "Archive",
@@ -733,6 +733,9 @@ class Collection:
         metric: Literal["cosine", "euclidean", "dot"] = "cosine",
         index: Literal["auto", "flat", "hnsw"] = "auto",
         codes: Literal["auto", "f32", "f16", "i8", "i4", "binary"] = "auto",
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] | None = (),
     ) -> str | None: ...
     def vector_config(self, name: str = "default") -> VectorConfig | None: ...
     def vector_info(self) -> list[VectorInfo]: ...
@@ -862,7 +865,7 @@ class Import:
     def commit(
         self,
         time: datetime | int,
-        changes: Iterable[tuple[str, str, Any] | tuple[str, str]],
+        changes: Iterable[ImportChange],
         state: Any = None,
         *,
         author: str | None = None,
@@ -870,8 +873,9 @@ class Import:
         causes: Iterable[Cause] | None = (),
     ) -> str | None: ...
 
-@final
-class Database:
+class Workspace:
+    @property
+    def name(self) -> str: ...
     def collection(self, name: str) -> Collection: ...
     def collections(self) -> list[str]: ...
     def transaction(
@@ -885,7 +889,6 @@ class Database:
     def as_of(self, moment: MomentLike) -> Snapshot: ...
     def diff(self, before: MomentLike, after: MomentLike = None) -> Changes: ...
     def log(self) -> Log: ...
-    def commit(self, version_or_id: str) -> Commit: ...
     def watch(
         self,
         *,
@@ -920,6 +923,11 @@ class Database:
         message: str | None = None,
         causes: Iterable[Cause] | None = (),
     ) -> str | None: ...
+
+@final
+class Database(Workspace):
+    def workspace(self, name: str) -> Workspace: ...
+    def commit(self, version_or_id: str) -> Commit: ...
     def lineage(
         self,
         of: Cause,

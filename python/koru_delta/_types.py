@@ -44,6 +44,11 @@ VectorLike: TypeAlias = Union[Buffer, Sequence[float], "ArrayLike"]
 MatrixLike: TypeAlias = Union[Buffer, Iterable[VectorLike | None], "ArrayLike"]
 """Vectors of several documents: an array of two dimensions, or vectors one after the other."""
 
+ImportChange: TypeAlias = (
+    tuple[str, str] | tuple[str, str, Any] | tuple[str, str, Any, VectorLike | Mapping[str, VectorLike] | None]
+)
+"""A change of an import: collection and key, then value, then vectors; of collection and key alone, a deletion."""
+
 Cause: TypeAlias = DocumentVersion | tuple[str, str, str]
 """A version of a document: a `DocumentVersion`, or collection, key and version."""
 

@@ -45,7 +45,19 @@ from ._koru import (
     Version,
 )
 from ._threads import Caller, Rows, Watch
-from ._types import Cause, Expected, Expiry, How, HowAsOf, MatrixLike, MomentLike, Table, VectorLike, VersionLike
+from ._types import (
+    Cause,
+    Expected,
+    Expiry,
+    How,
+    HowAsOf,
+    ImportChange,
+    MatrixLike,
+    MomentLike,
+    Table,
+    VectorLike,
+    VersionLike,
+)
 
 __all__ = [
     "Collection",
@@ -57,6 +69,7 @@ __all__ = [
     "Transaction",
     "TransactionCollection",
     "Watch",
+    "Workspace",
     "import_archive",
     "open",
 ]
@@ -294,10 +307,21 @@ class Collection(SnapshotCollection):
         metric: Literal["cosine", "euclidean", "dot"] = "cosine",
         index: Literal["auto", "flat", "hnsw"] = "auto",
         codes: Literal["auto", "f32", "f16", "i8", "i4", "binary"] = "auto",
+        author: str | None = None,
+        message: str | None = None,
+        causes: Iterable[Cause] = (),
     ) -> str | None:
         """Sets how the vectors of a name are searched; see `koru_delta.Collection.configure_vectors`."""
         return await self._call(
-            self._inner.configure_vectors, name, dimension=dimension, metric=metric, index=index, codes=codes
+            self._inner.configure_vectors,
+            name,
+            dimension=dimension,
+            metric=metric,
+            index=index,
+            codes=codes,
+            author=author,
+            message=message,
+            causes=causes,
         )
 
     async def vector_config(self, name: str = "default") -> VectorConfig | None:
@@ -527,7 +551,7 @@ class Import(Caller):
     async def commit(
         self,
         time: datetime | int,
-        changes: Iterable[tuple[str, str, Any] | tuple[str, str]],
+        changes: Iterable[ImportChange],
         state: Any = None,
         *,
         author: str | None = None,
@@ -538,14 +562,19 @@ class Import(Caller):
         return await self._call(self._inner.commit, time, changes, state, author=author, message=message, causes=causes)
 
 
-class Database(Caller):
-    """An open database; `open` makes one."""
+class Workspace(Caller):
+    """Collections and their history; see `koru_delta.Workspace`."""
 
     __slots__ = ("_inner",)
 
-    def __init__(self, inner: _koru.Database, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, executor: ThreadPoolExecutor, inner: _koru.Workspace) -> None:
         super().__init__(executor)
         self._inner = inner
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._inner.name
 
     def collection(self, name: str) -> Collection:
         """A collection by its name. It comes into being with its first document."""
@@ -562,11 +591,11 @@ class Database(Caller):
         return Transaction(self._inner.transaction(author=author, message=message, causes=causes))
 
     async def snapshot(self) -> Snapshot:
-        """The database as it is now, unchanged by what is written later."""
+        """Everything as it is now, unchanged by what is written later."""
         return Snapshot(self._executor, await self._call(self._inner.snapshot))
 
     async def as_of(self, moment: MomentLike) -> Snapshot:
-        """The database as of a moment."""
+        """Everything as of a moment."""
         return Snapshot(self._executor, await self._call(self._inner.as_of, moment))
 
     def diff(self, before: MomentLike, after: MomentLike = None) -> Rows[DocumentChange]:
@@ -576,10 +605,6 @@ class Database(Caller):
     def log(self) -> Rows[Commit]:
         """The commits, newest first."""
         return Rows(self._executor, self._inner.log)
-
-    async def commit(self, version_or_id: str) -> Commit:
-        """A commit by its version, or by 4 to 64 digits of its id."""
-        return await self._call(self._inner.commit, version_or_id)
 
     def watch(
         self,
@@ -629,6 +654,28 @@ class Database(Caller):
     ) -> str | None:
         """Makes everything what it was at a moment, by one commit."""
         return await self._call(self._inner.restore, moment, author=author, message=message, causes=causes)
+
+    def __repr__(self) -> str:
+        return f"aio.{self._inner!r}"
+
+
+class Database(Workspace):
+    """An open database; `open` makes one. It is its workspace `main`."""
+
+    __slots__ = ()
+
+    _inner: _koru.Database
+
+    def __init__(self, inner: _koru.Database, executor: ThreadPoolExecutor) -> None:
+        super().__init__(executor, inner)
+
+    def workspace(self, name: str) -> Workspace:
+        """A workspace by its name: `main`."""
+        return Workspace(self._executor, self._inner.workspace(name))
+
+    async def commit(self, version_or_id: str) -> Commit:
+        """A commit by its version, or by 4 to 64 digits of its id."""
+        return await self._call(self._inner.commit, version_or_id)
 
     async def lineage(
         self, of: Cause, *, direction: Literal["causes", "effects"] = "causes", depth: int | None = None
@@ -687,6 +734,3 @@ class Database(Caller):
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
-
-    def __repr__(self) -> str:
-        return f"aio.{self._inner!r}"

@@ -324,8 +324,12 @@ impl Collection {
     /// `binary`); what is not told is as shown here. Without it the first vector that is put decides on the dimension.
     /// Returns the version of the commit, or `None` if it is so already.
     ///
-    /// Raises `DimensionMismatchError` if the name has another dimension already, and `InvalidArgumentError`.
-    #[pyo3(signature = (name="default", *, dimension, metric="cosine", index="auto", codes="auto"))]
+    /// Raises `DimensionMismatchError` if the name has another dimension already, `LimitExceededError` for one that is too
+    /// high, and `InvalidArgumentError`.
+    #[pyo3(signature = (name="default", *, dimension, metric="cosine", index="auto", codes="auto", author=None, message=None,
+                        causes=Causes::default()),
+           text_signature = "($self, name='default', *, dimension, metric='cosine', index='auto', codes='auto', author=None, message=None, causes=())")]
+    #[allow(clippy::too_many_arguments, reason = "they are keyword arguments")]
     fn configure_vectors(
         &self,
         py: Python<'_>,
@@ -334,9 +338,13 @@ impl Collection {
         metric: &str,
         index: &str,
         codes: &str,
+        author: Option<Text>,
+        message: Option<Text>,
+        causes: Causes,
     ) -> PyResult<Option<String>> {
         let config = VectorConfig::said(py, dimension, metric, index, codes)?;
-        let version = call(py, || self.collection.get()?.configure_vectors(name, config))?;
+        let info = info(author, message, causes);
+        let version = call(py, || self.collection.get()?.configure_vectors_with(name, config, info))?;
         Ok(version.map(|version| version.to_string()))
     }
 

@@ -1,83 +1,42 @@
-//! An open database: collections, transactions, time travel, and what is known of the whole.
+//! An open database: its workspaces, and what is known of the whole.
 
 use crate::{
     archive::Archive,
-    arguments::{Causes, Text, cause_of, info},
-    collection::Collection,
+    arguments::{Text, cause_of},
     error::{invalid, raise},
     handle::{Shared, call},
     import::Import,
     interrupt::{self, ASKS_EVERY},
-    iterate::{Changes, Log},
-    moment::At,
-    records::{Commit, Info, Lineage, Stats, Tag, VerifyReport},
-    snapshot::Snapshot,
-    transaction::Transaction,
-    watch::Watch,
+    records::{Commit, Info, Lineage, Stats, VerifyReport},
+    workspace::Workspace,
 };
-use koru_delta::{Direction, VersionId, WatchOptions};
+use koru_delta::{Direction, VersionId};
 use pyo3::prelude::*;
 use std::{ops::ControlFlow, time::Instant};
 
 /// An open database; `koru_delta.open` makes one. It can be used from any thread, and is closed by `close` or at the end of
-/// a `with`.
-#[pyclass(frozen, module = "koru_delta")]
+/// a `with`. It is its workspace `main`, and has all of the calls of a `Workspace` beside its own.
+#[pyclass(frozen, extends = Workspace, module = "koru_delta")]
 pub(crate) struct Database {
-    pub(crate) handle: Shared,
-    pub(crate) durability: &'static str,
+    handle: Shared,
+    durability: &'static str,
+}
+
+impl Database {
+    /// The object for a database that was just opened.
+    pub(crate) fn new(py: Python<'_>, handle: Shared, durability: &'static str) -> PyResult<Py<Database>> {
+        let main = handle.get().and_then(|database| database.workspace("main")).map_err(|e| raise(py, &e))?;
+        let main = PyClassInitializer::from(Workspace::new(handle.clone(), &main));
+        Py::new(py, main.add_subclass(Database { handle, durability }))
+    }
 }
 
 #[pymethods]
 impl Database {
-    /// A collection by its name. It comes into being with its first document.
-    fn collection(&self, py: Python<'_>, name: Text) -> PyResult<Collection> {
-        let collection = self.handle.get().map_err(|e| raise(py, &e))?.collection(&name);
-        Ok(Collection::new(self.handle.clone(), collection))
-    }
-
-    /// The names of the collections that hold a document, in order.
-    fn collections(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        call(py, || self.handle.get()?.collections())
-    }
-
-    /// A transaction, for a `with`: all of its writes become one commit at the end, or nothing if an exception leaves it.
-    /// One runs at a time, so what it reads cannot change before it commits.
-    ///
-    /// >>> import koru_delta
-    /// >>> with koru_delta.open("memory:") as db:
-    /// ...     with db.transaction(author="ada") as tx:
-    /// ...         accounts = tx.collection("accounts")
-    /// ...         accounts.put("a", accounts.get("a", 0) + 1)
-    /// ...     db.collection("accounts").get("a")
-    /// 1
-    #[pyo3(signature = (*, author=None, message=None, causes=Causes::default()),
-           text_signature = "($self, *, author=None, message=None, causes=())")]
-    fn transaction(&self, author: Option<Text>, message: Option<Text>, causes: Causes) -> Transaction {
-        Transaction::new(self.handle.clone(), info(author, message, causes))
-    }
-
-    /// The database as it is now, unchanged by what is written later.
-    fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
-        self.as_of(py, At(koru_delta::Moment::Now))
-    }
-
-    /// The database as of a moment: a `datetime`, a version, a `Tag`, a `Moment`.
-    fn as_of(&self, py: Python<'_>, moment: At) -> PyResult<Snapshot> {
-        let snapshot = call(py, || self.handle.get()?.as_of(moment.0))?;
-        Ok(Snapshot::new(self.handle.clone(), snapshot))
-    }
-
-    /// The documents that differ between two moments, by collection and key; without the second, up to now.
-    #[pyo3(signature = (before, after=At(koru_delta::Moment::Now)), text_signature = "($self, before, after=None)")]
-    fn diff(&self, py: Python<'_>, before: At, after: At) -> PyResult<Changes> {
-        let changes = call(py, || self.handle.get()?.diff(before.0, after.0))?;
-        Ok(Changes::new(self.handle.clone(), changes))
-    }
-
-    /// The commits, newest first.
-    fn log(&self, py: Python<'_>) -> PyResult<Log> {
-        let log = call(py, || self.handle.get()?.log())?;
-        Ok(Log::new(self.handle.clone(), log))
+    /// A workspace by its name: `main`, which is what a database is itself. `NotFoundError` for another name.
+    fn workspace(&self, py: Python<'_>, name: Text) -> PyResult<Workspace> {
+        let workspace = call(py, || self.handle.get()?.workspace(&name))?;
+        Ok(Workspace::new(self.handle.clone(), &workspace))
     }
 
     /// A commit by its version, or by 4 to 64 digits of its id. `NotFoundError` if there is none.
@@ -90,76 +49,6 @@ impl Database {
             }
         })?;
         Commit::new(py, &commit)
-    }
-
-    /// The commits as they come, from now on or behind `token`: an iterator of `Event`, which ends when nothing came for
-    /// `timeout` seconds. With a collection and a prefix only those that change such documents.
-    #[pyo3(signature = (*, collection=None, prefix=None, token=None, timeout=None))]
-    fn watch(
-        &self,
-        py: Python<'_>,
-        collection: Option<Text>,
-        prefix: Option<Text>,
-        token: Option<u64>,
-        timeout: Option<f64>,
-    ) -> PyResult<Watch> {
-        let collection = collection.map(|name| name.to_string());
-        let prefix = prefix.map(|prefix| prefix.to_string()).unwrap_or_default();
-        Watch::new(py, &self.handle, WatchOptions { collection, prefix, token }, timeout)
-    }
-
-    /// Gives the present, or a moment, a name. The tag shows the same for ever. `AlreadyExistsError` if it exists.
-    #[pyo3(signature = (name, moment=At(koru_delta::Moment::Now), *, author=None, message=None, causes=Causes::default()),
-           text_signature = "($self, name, moment=None, *, author=None, message=None, causes=())")]
-    fn tag(
-        &self,
-        py: Python<'_>,
-        name: Text,
-        moment: At,
-        author: Option<Text>,
-        message: Option<Text>,
-        causes: Causes,
-    ) -> PyResult<Tag> {
-        let info = info(author, message, causes);
-        let tag = call(py, || self.handle.get()?.tag_with(&name, moment.0, info))?;
-        Tag::new(py, &tag)
-    }
-
-    /// Takes a tag away; what it covered stays. `NotFoundError` if there is none.
-    #[pyo3(signature = (name, *, author=None, message=None, causes=Causes::default()),
-           text_signature = "($self, name, *, author=None, message=None, causes=())")]
-    fn untag(
-        &self,
-        py: Python<'_>,
-        name: Text,
-        author: Option<Text>,
-        message: Option<Text>,
-        causes: Causes,
-    ) -> PyResult<()> {
-        let info = info(author, message, causes);
-        call(py, || self.handle.get()?.untag_with(&name, info))
-    }
-
-    /// All tags, by name.
-    fn tags(&self, py: Python<'_>) -> PyResult<Vec<Tag>> {
-        let tags = call(py, || self.handle.get()?.tags())?;
-        tags.iter().map(|tag| Tag::new(py, tag)).collect()
-    }
-
-    /// Makes everything what it was at a moment, by one commit. Returns it, or `None` if nothing differs.
-    #[pyo3(signature = (moment, *, author=None, message=None, causes=Causes::default()),
-           text_signature = "($self, moment, *, author=None, message=None, causes=())")]
-    fn restore(
-        &self,
-        py: Python<'_>,
-        moment: At,
-        author: Option<Text>,
-        message: Option<Text>,
-        causes: Causes,
-    ) -> PyResult<Option<String>> {
-        let info = info(author, message, causes);
-        let version = call(py, || self.handle.get()?.restore_with(moment.0, info))?;
-        Ok(version.map(|version| version.to_string()))
     }
 
     /// What a version of a document was derived from (`direction="causes"`), or what came of it (`"effects"`), up to `depth`

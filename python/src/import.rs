@@ -7,12 +7,13 @@ use crate::{
     error::{invalid, raise},
     handle::{Owned, Shared},
     moment::millis_of,
+    vectors,
 };
 use koru_delta::{ImportChange, to_value};
 use pyo3::{
     prelude::*,
     sync::MutexExt,
-    types::{PyBool, PyDateTime, PyInt},
+    types::{PyBool, PyDateTime, PyInt, PyMapping},
 };
 use std::sync::{Mutex, PoisonError};
 
@@ -50,7 +51,8 @@ impl Import {
     }
 
     /// Writes one commit at `time` (an aware `datetime`, or milliseconds since 1970). `changes` are tuples of collection, key
-    /// and value; of two, collection and key, a deletion. A time before the import's last commit is moved behind it; one
+    /// and value, and if there are any the vectors: one, or a mapping of several by name. Of two, collection and key, it is a
+    /// deletion. A time before the import's last commit is moved behind it; one
     /// more than a minute ahead of the clock is refused. `state` is remembered. Returns the commit's version.
     #[pyo3(signature = (time, changes, state=None, *, author=None, message=None, causes=Causes::default()),
            text_signature = "($self, time, changes, state=None, *, author=None, message=None, causes=())")]
@@ -92,13 +94,22 @@ impl Import {
 fn change_of(change: &Bound<'_, PyAny>) -> PyResult<ImportChange> {
     let py = change.py();
     let parts: Vec<Bound<'_, PyAny>> = change.extract()?;
-    let (collection, key, value) = match parts.as_slice() {
-        [collection, key] => (collection, key, None),
-        [collection, key, value] => (collection, key, Some(value)),
-        _ => return Err(invalid(py, "a change is a tuple of collection, key and value, or of collection and key")),
+    let (collection, key, value, vectors) = match parts.as_slice() {
+        [collection, key] => (collection, key, None, None),
+        [collection, key, value] => (collection, key, Some(value), None),
+        [collection, key, value, vectors] => (collection, key, Some(value), Some(vectors).filter(|v| !v.is_none())),
+        _ => {
+            let what =
+                "a change is a tuple of collection, key, value and vectors, without vectors, or of collection and key";
+            return Err(invalid(py, what));
+        }
+    };
+    let vectors = match vectors {
+        Some(named) if named.cast::<PyMapping>().is_ok() => vectors::of_document(None, Some(named))?,
+        one => vectors::of_document(one, None)?,
     };
     let (collection, key): (Text, Text) = (collection.extract()?, key.extract()?);
     let place = || format!("{}/{}", &*collection, &*key);
     let value = value.map(|value| to_value(&Object(value))).transpose().map_err(|e| raise(py, &e.context(&place())))?;
-    Ok(ImportChange { collection: collection.to_string(), key: key.to_string(), value })
+    Ok(ImportChange { collection: collection.to_string(), key: key.to_string(), value, vectors })
 }

@@ -26,6 +26,7 @@ mod testing;
 mod transaction;
 mod vectors;
 mod watch;
+mod workspace;
 
 /// The engine of koru-delta. Import `koru_delta` instead.
 #[pyo3::pymodule(gil_used = false)]
@@ -56,6 +57,7 @@ mod _koru {
         testing::{FixedHost, open_for_tests},
         transaction::{Transaction, TransactionCollection},
         watch::Watch,
+        workspace::Workspace,
     };
 
     #[pymodule_export]

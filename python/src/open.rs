@@ -42,7 +42,7 @@ pub(crate) fn open(
     cache_bytes: Option<usize>,
     vector_bytes: Option<usize>,
     maintenance: &str,
-) -> PyResult<Database> {
+) -> PyResult<Py<Database>> {
     let py = path.py();
     let (durability, name) = durability_of(py, durability)?;
     let mut options = Options::new().read_only(read_only).create(create).durability(durability);
@@ -80,7 +80,7 @@ enum Place {
 }
 
 /// Opens what a caller names.
-pub(crate) fn open_with(path: &Bound<'_, PyAny>, options: Options, durability: &'static str) -> PyResult<Database> {
+pub(crate) fn open_with(path: &Bound<'_, PyAny>, options: Options, durability: &'static str) -> PyResult<Py<Database>> {
     let py = path.py();
     let options = options.give_up_when(interrupt::came);
     let (database, location) = match place(path)? {
@@ -90,7 +90,7 @@ pub(crate) fn open_with(path: &Bound<'_, PyAny>, options: Options, durability: &
             (call(py, || options.open(path))?, Some(location))
         }
     };
-    Ok(Database { handle: Handle::new(database, location), durability })
+    Database::new(py, Handle::new(database, location), durability)
 }
 
 fn place(path: &Bound<'_, PyAny>) -> PyResult<Place> {

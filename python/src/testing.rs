@@ -61,7 +61,7 @@ pub(crate) fn open_for_tests(
     cache_bytes: usize,
     segment_bytes: u64,
     tail_bytes: u64,
-) -> PyResult<Database> {
+) -> PyResult<Py<Database>> {
     let options = Options::new()
         .read_only(read_only)
         .create(create)

@@ -452,7 +452,9 @@ class Run:
         return commit(self.database.commit(name))
 
     def do_import(self, name: str, time_ms: int, changes: JSON, state: JSON, **info: JSON) -> JSON:
-        rows = [tuple(row) for row in changes]
+        rows: JSON = [
+            (*row[:3], *({name: numbers(each) for name, each in named.items()} for named in row[3:])) for row in changes
+        ]
         return self.database.importer(name).commit(time_ms, rows, state, **self.written(info))
 
     def do_verify(self) -> JSON:

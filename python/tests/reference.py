@@ -12,6 +12,7 @@ from koru_delta._errors import CLASSES as ERRORS
 
 CLASSES = [
     "Database",
+    "Workspace",
     "Collection",
     "Transaction",
     "TransactionCollection",
@@ -83,6 +84,7 @@ def page() -> str:
     parts += [call("aio.open", aio.open)]
     for name in (
         "Database",
+        "Workspace",
         "Collection",
         "Transaction",
         "TransactionCollection",

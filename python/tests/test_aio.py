@@ -23,6 +23,8 @@ def test_the_operations(tmp_path: Path) -> None:
         async with await aio.open(tmp_path / "db.koru") as db:
             users = db.collection("users")
             first = await users.put("ada", {"n": 1}, author="me")
+            main = db.workspace("main")
+            assert (main.name, await main.collection("users").get("ada")) == ("main", {"n": 1})
             await users.put_many({f"{n:04}": n for n in range(1000)})
             assert await users.get("ada") == {"n": 1}
             assert await users.get("none", 5) == 5
@@ -64,7 +66,8 @@ def test_the_operations(tmp_path: Path) -> None:
 
 def test_every_operation_is_there() -> None:
     """What the blocking classes have, the awaited ones have under the same name."""
-    for name in ("Database", "Collection", "SnapshotCollection", "Snapshot", "Transaction", "TransactionCollection"):
+    names = ("Collection", "SnapshotCollection", "Snapshot", "Transaction", "TransactionCollection")
+    for name in ("Database", "Workspace", *names):
         blocking = {each for each in dir(getattr(koru_delta, name)) if not each.startswith("_")}
         assert blocking - set(dir(getattr(aio, name))) == set(), name
 

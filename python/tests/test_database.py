@@ -296,6 +296,24 @@ def test_tags_and_restoring(db: Database) -> None:
         db.untag("before")
 
 
+def test_the_workspace_main_is_what_the_database_is(db: Database) -> None:
+    main = db.workspace("main")
+    assert (main.name, db.name, repr(main)) == ("main", "main", 'Workspace("main")')
+    assert isinstance(db, koru_delta.Workspace)
+    version = db.collection("a").put("k", 1)
+    assert main.collection("a").get("k") == 1
+    with main.transaction() as tx:
+        tx.collection("b").put("k", 2)
+    assert db.collections() == main.collections() == ["a", "b"]
+    assert main.as_of(version).collections() == ["a"]
+    for name in ("draft", "$main", "Main"):
+        with pytest.raises(NotFoundError, match="the only one is"):
+            db.workspace(name)
+    for name in ("", "a/b", "a\0b"):
+        with pytest.raises(InvalidArgumentError, match="workspace"):
+            db.workspace(name)
+
+
 def test_who_tags_and_restores_can_be_told(db: Database) -> None:
     documents = db.collection("c")
     first = documents.put("k", 1)
@@ -392,6 +410,25 @@ def test_an_archive_is_the_whole_database(tmp_path: Path, db: Database) -> None:
         archive.write(Full())
     with pytest.raises(FileNotFoundError):
         koru_delta.import_archive(tmp_path / "other.koru", tmp_path / "none.tar")
+
+
+def test_an_import_brings_vectors(db: Database) -> None:
+    importer = db.importer("old system")
+    importer.commit(1000, [("c", "a", 1, [1.0, 0.0]), ("c", "b", 2, {"default": [0.0, 1.0], "title": [1.0]})])
+    importer.commit(2000, [("c", "a", 1, None), ("c", "b")])
+    documents = db.collection("c")
+    assert [hit.key for hit in documents.search([1.0, 0.0], as_of=1000)] == ["a", "b"]
+    assert [hit.key for hit in documents.search([1.0], name="title", as_of=1000)] == ["b"]
+    assert list(documents.search([1.0, 0.0])) == []
+    wrong: list[tuple[Any, str]] = [
+        ([("c", "k", 1, [1.0, 2.0], 5)], "a tuple of collection"),
+        ([("c", "k", 1, "text")], "expected a vector"),
+    ]
+    for changes, says in wrong:
+        with pytest.raises(InvalidArgumentError, match=says):
+            importer.commit(3000, changes)
+    with pytest.raises(koru_delta.DimensionMismatchError):
+        importer.commit(3000, [("c", "k", 1, [1.0])])
 
 
 def test_an_import_keeps_times(db: Database) -> None:

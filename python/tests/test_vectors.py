@@ -227,9 +227,11 @@ def test_errors_have_their_class_and_name_what_was_wrong(db: Database) -> None:
     wrong = "manhattan"
     with pytest.raises(InvalidArgumentError, match="there are cosine, euclidean, dot"):
         notes.configure_vectors(dimension=2, metric=wrong)
-    for dimension in (-1, 0, 5000):
+    for dimension in (-1, 0):
         with pytest.raises(InvalidArgumentError, match=f"a dimension of {dimension}"):
             notes.configure_vectors("other", dimension=dimension)
+    with pytest.raises(LimitExceededError, match="a dimension of 5000"):
+        notes.configure_vectors("other", dimension=5000)
     with pytest.raises(LimitExceededError, match="at most 4096"):
         notes.put("b", 1, vector=numpy.zeros(5000))
     with pytest.raises(LimitExceededError, match="at most 4096"):
@@ -294,6 +296,9 @@ def test_the_configuration_is_told_and_decides(db: Database) -> None:
     assert notes.vector_config() is None
     assert notes.configure_vectors(dimension=2, metric="euclidean", codes="f32") is not None
     assert notes.configure_vectors(dimension=2, metric="euclidean", codes="f32") is None
+    version = notes.configure_vectors("title", dimension=2, author="me", message="by angle")
+    assert version is not None
+    assert (db.commit(version).author, db.commit(version).message) == ("me", "by angle")
     config = notes.vector_config()
     assert config is not None
     assert (config.dimension, config.metric, config.index, config.codes) == (2, "euclidean", "auto", "f32")

@@ -8,7 +8,7 @@ use crate::random::Random;
 use koru_delta::storage::{FileInfo, FileName, Storage};
 use koru_delta::{
     CommitInfo, Database, Document, Error, ErrorCode, ImportChange, KeyRange, Maintenance, Moment, Options, Order,
-    Result, Timestamp, Value, VersionId,
+    Result, Timestamp, Value, Vectors, VersionId,
 };
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -92,7 +92,8 @@ impl Specimen {
                     db.tag(&name, Moment::Now)?;
                 }
                 2 => {
-                    let change = ImportChange { collection: "a".into(), key, value: Some(Value::from(text)) };
+                    let value = Some(Value::from(text));
+                    let change = ImportChange { collection: "a".into(), key, value, vectors: Vectors::new() };
                     let time = koru_delta::Host::now_ms(&host) - 1_000_000;
                     db.import("repo")?.commit(time, CommitInfo::default(), vec![change], Value::Null)?;
                 }

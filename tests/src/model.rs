@@ -220,7 +220,19 @@ impl Model {
         if changes.is_empty() {
             return None;
         }
-        // The first vector of a collection brings how it is searched.
+        self.configure(drafts, now_ms, &mut changes);
+        let wall = Timestamp::from_millis(now_ms);
+        let timestamp = self.newest().map_or(wall, |last| wall.max(Timestamp::from_bits(last.to_bits() + 1)));
+        let counter = self.last_of(actor).map_or(0, |c| c.version.counter) + 1;
+        let mut past = self.everything();
+        past.insert(actor, counter);
+        Some(Commit { version: VersionId { actor, counter }, timestamp, past, changes: sorted(changes) })
+    }
+
+    /// The first vector of a collection brings how it is searched. That is no version that anybody wrote before, but for a
+    /// restore that took it away.
+    fn configure(&self, drafts: &[Draft], now_ms: i64, changes: &mut Vec<Change>) {
+        let live = self.live(&View::now(now_ms));
         for draft in drafts.iter().filter(|d| d.vector.is_some()) {
             let key = format!("{}/default", draft.collection);
             let known = live.contains_key(&("$vectors", &*key))
@@ -239,23 +251,18 @@ impl Model {
                 changes.push(self.change(&config, None));
             }
         }
-        let wall = Timestamp::from_millis(now_ms);
-        let timestamp = self.newest().map_or(wall, |last| wall.max(Timestamp::from_bits(last.to_bits() + 1)));
-        let counter = self.last_of(actor).map_or(0, |c| c.version.counter) + 1;
-        let mut past = self.everything();
-        past.insert(actor, counter);
-        Some(Commit { version: VersionId { actor, counter }, timestamp, past, changes: sorted(changes) })
     }
 
     /// The commit that an import makes of some changes at a time of their own.
-    pub fn import(&self, actor: ActorId, time_ms: i64, drafts: &[Draft]) -> Commit {
+    pub fn import(&self, actor: ActorId, now_ms: i64, time_ms: i64, drafts: &[Draft]) -> Commit {
         let last = self.last_of(actor);
         let asked = Timestamp::from_millis(time_ms);
         let timestamp = last.map_or(asked, |c| asked.max(Timestamp::from_bits(c.timestamp.to_bits() + 1)));
         let counter = last.map_or(0, |c| c.version.counter) + 1;
         // It cannot delete what it has not written.
         let wanted = drafts.iter().filter(|d| d.value.is_some() || self.is_written_by(actor, d));
-        let changes = wanted.map(|d| self.change(d, Some(actor))).collect();
+        let mut changes: Vec<_> = wanted.map(|d| self.change(d, Some(actor))).collect();
+        self.configure(drafts, now_ms, &mut changes);
         let version = VersionId { actor, counter };
         Commit { version, timestamp, past: Cut::from([(actor, counter)]), changes: sorted(changes) }
     }

@@ -315,13 +315,13 @@ impl Simulation {
             let mut kept: Vec<Draft> = Vec::new();
             for draft in drafts {
                 kept.retain(|d| (&d.collection, &d.key) != (&draft.collection, &draft.key));
-                // An import brings no vectors.
-                kept.push(Draft { vector: None, expires_at: None, ..draft });
+                kept.push(Draft { expires_at: None, ..draft });
             }
             let changes = kept.iter().map(|d| ImportChange {
                 collection: d.collection.clone(),
                 key: d.key.clone(),
                 value: d.value.clone(),
+                vectors: d.vector.clone().map(Vectors::from).unwrap_or_default(),
             });
             let now = self.host.now_ms();
             // Mostly long ago, sometimes between or ahead of this database's own writes.
@@ -339,7 +339,7 @@ impl Simulation {
             let (collection, key) = ("$imports".into(), name.into());
             kept.push(Draft { collection, key, value: progress, vector: None, expires_at: None });
             let result = import.commit(time, CommitInfo::default(), changes, state);
-            let commit = self.model.import(actor, time, &kept);
+            let commit = self.model.import(actor, now, time, &kept);
             self.figures.imported += u64::from(result.is_ok());
             self.accept("an import", Some(commit), result)?;
             if self.is_down() {

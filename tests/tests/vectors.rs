@@ -4,8 +4,8 @@
 //! The oracle is a list of everything that was ever written, looked through from the beginning for each question.
 
 use koru_delta::{
-    Database, ErrorCode, Filter, KeyRange, Metric, Moment, Options, Search, Value, VectorConfig, Vectors, VersionId,
-    WriteOptions, storage::memory::MemoryStorage,
+    CommitInfo, Database, ErrorCode, Filter, ImportChange, KeyRange, Metric, Moment, Options, Search, Timestamp, Value,
+    VectorConfig, Vectors, VersionId, WriteOptions, storage::memory::MemoryStorage,
 };
 use koru_tests::random::Random;
 use serde_json::json;
@@ -270,4 +270,59 @@ fn a_threshold_is_a_range_search() {
     assert_eq!(hits.iter().map(|h| &*h.key).collect::<Vec<_>>(), ["10", "09", "11", "08", "12"]);
     let hits = points.search(&Search::vector(&[10.0]).threshold(2.0).k(2)).unwrap();
     assert_eq!(hits.iter().map(|h| &*h.key).collect::<Vec<_>>(), ["10", "09"]);
+}
+
+fn imported(collection: &str, key: &str, vector: &[f32]) -> ImportChange {
+    let vectors = Vectors::from(vector);
+    ImportChange { collection: collection.into(), key: key.into(), value: Some(Value::from(key)), vectors }
+}
+
+/// Searches as of the times of an import find what the import brought for them, and the import keeps to what is known of a
+/// name: its dimension, and how it is searched.
+#[test]
+fn history_that_is_imported_brings_its_vectors() {
+    let db = Database::memory().unwrap();
+    let mut import = db.import("elsewhere").unwrap();
+    let mut commit = |time_ms, changes| import.commit(time_ms, Default::default(), changes, Value::Null);
+    commit(1000, vec![imported("notes", "a", &[1.0, 0.0]), imported("notes", "b", &[0.0, 1.0])]).unwrap();
+    commit(2000, vec![imported("notes", "a", &[0.0, 1.0]), imported("notes", "b", &[1.0, 0.0])]).unwrap();
+
+    let notes = db.collection("notes");
+    let near = Search::vector(&[1.0, 0.0]);
+    let found = |search: &Search| notes.search(search).unwrap().iter().map(|hit| hit.key.clone()).collect::<Vec<_>>();
+    let at = |ms| near.clone().as_of(Timestamp::end_of_millis(ms));
+    assert_eq!(found(&at(1000)), ["a", "b"]);
+    assert_eq!(found(&at(2000)), ["b", "a"]);
+    assert_eq!(found(&at(999)), [""; 0]);
+    assert_eq!(found(&near), ["b", "a"]);
+    let then = db.as_of(Timestamp::end_of_millis(1000)).unwrap();
+    assert_eq!(then.collection("notes").vectors("a").unwrap(), Some(Vectors::from([1.0, 0.0])));
+    assert_eq!(notes.vector_config("default").unwrap(), Some(VectorConfig::new(2)));
+
+    let refused = commit(3000, vec![imported("notes", "c", &[1.0])]).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::DimensionMismatch, "{refused}");
+    assert!(notes.get("c").unwrap().is_none());
+    notes.put_with("a", &1, vectors(&[1.0, 0.1])).expect("its own writes go on from there");
+    assert_eq!(found(&near), ["b", "a"]);
+    assert_eq!(found(&at(1000)), ["a", "b"]);
+
+    let points = db.collection("points");
+    let config = VectorConfig::new(1).metric(Metric::Dot);
+    points.configure_vectors("default", config).unwrap();
+    commit(3000, vec![imported("points", "low", &[1.0]), imported("points", "high", &[2.0])]).unwrap();
+    assert_eq!(points.vector_config("default").unwrap(), Some(config));
+    let hits = points.search(&Search::vector(&[1.0]).as_of(Timestamp::end_of_millis(3000))).unwrap();
+    assert_eq!(hits.iter().map(|hit| &*hit.key).collect::<Vec<_>>(), ["high", "low"]);
+    assert!(db.verify().unwrap().is_ok());
+}
+
+#[test]
+fn who_configures_vectors_can_be_told() {
+    let db = Database::memory().unwrap();
+    let info = CommitInfo { author: Some("me".into()), message: Some("by angle".into()), causes: Vec::new() };
+    let notes = db.collection("notes");
+    let version = notes.configure_vectors_with("default", VectorConfig::new(2), info.clone()).unwrap().unwrap();
+    let commit = db.commit(version).unwrap();
+    assert_eq!((commit.author.as_deref(), commit.message.as_deref()), (Some("me"), Some("by angle")));
+    assert_eq!(notes.configure_vectors_with("default", VectorConfig::new(2), info).unwrap(), None);
 }

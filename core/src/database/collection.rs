@@ -223,9 +223,23 @@ impl Collection {
     /// [the defaults](VectorConfig::new). Returns the commit, or `None` if it is so already.
     ///
     /// # Errors
-    /// `DIMENSION_MISMATCH` if the name has another dimension already, `INVALID_ARGUMENT` for what is not possible.
+    /// `DIMENSION_MISMATCH` if the name has another dimension already, `INVALID_ARGUMENT` for what is not possible, and
+    /// `LIMIT_EXCEEDED` for a dimension that is too high.
     pub fn configure_vectors(&self, name: &str, config: VectorConfig) -> Result<Option<VersionId>> {
-        self.database.0.configure_vectors(&self.name, name, config)
+        self.configure_vectors_with(name, config, CommitInfo::default())
+    }
+
+    /// As [`Collection::configure_vectors`], with an author, a message or causes.
+    ///
+    /// # Errors
+    /// As [`Collection::configure_vectors`]; `NOT_FOUND` for an unknown cause.
+    pub fn configure_vectors_with(
+        &self,
+        name: &str,
+        config: VectorConfig,
+        info: CommitInfo,
+    ) -> Result<Option<VersionId>> {
+        self.database.0.configure_vectors(&self.name, name, config, info)
     }
 
     /// How the vectors of a name are searched; `None` if there were none.

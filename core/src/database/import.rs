@@ -8,6 +8,7 @@ use crate::{
         model::CommitInfo, sort_changes,
     },
     limits,
+    vector::Vectors,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, sync::Arc};
@@ -30,6 +31,8 @@ pub struct ImportChange {
     pub key: String,
     /// Its new value; `None` deletes it.
     pub value: Option<Value>,
+    /// Its vectors; those of a deletion are not looked at.
+    pub vectors: Vectors,
 }
 
 /// An import under way: commits with times of their own, written by an actor of its own, so that history keeps its dates
@@ -81,7 +84,7 @@ impl Import {
     /// with it.
     ///
     /// # Errors
-    /// As [`Collection::put`](super::Collection::put); `INVALID_ARGUMENT` for a time too far ahead.
+    /// As [`Collection::put_with`](super::Collection::put_with); `INVALID_ARGUMENT` for a time too far ahead.
     pub fn commit(
         &mut self,
         time_ms: i64,
@@ -103,7 +106,8 @@ impl Import {
             check_key(&change.key)?;
             check_count(drafted.len() + 1)?;
             let place = || format!("{}/{}", change.collection, change.key);
-            let value = change.value.as_ref().map(Encoded::new).transpose().map_err(|e| e.context(&place()))?;
+            let encode = |value| Encoded::new(value)?.with_vectors(&change.vectors);
+            let value = change.value.as_ref().map(encode).transpose().map_err(|e| e.context(&place()))?;
             drafted.push(DraftChange::new(change.collection.into(), change.key, value));
         }
         let progress = Progress { actor: self.actor.to_string(), state: state.clone() };

@@ -14,6 +14,7 @@ mod settle;
 mod snapshot;
 mod transaction;
 mod watch;
+mod workspace;
 
 pub use archive::Export;
 pub use collection::{Batch, Collection, WriteOptions};
@@ -23,6 +24,7 @@ pub use options::{Maintenance, Options};
 pub use snapshot::{Snapshot, SnapshotCollection};
 pub use transaction::Transaction;
 pub use watch::{Watch, WatchOptions};
+pub use workspace::Workspace;
 
 use crate::{
     Error, ErrorCode, Result, VersionId,
@@ -111,7 +113,7 @@ impl Database {
         Options::new().open_memory()
     }
 
-    /// The documents of a collection. Collections need not be made: one is there as soon as it has a document. The name is
+    /// The documents of a collection of the workspace `main`. Collections need not be made: one is there as soon as it has a document. The name is
     /// checked at the first use: 1 to 128 bytes, no control character, no slash, no `$` in front.
     pub fn collection(&self, name: &str) -> Collection {
         Collection { database: self.clone(), name: name.into() }
@@ -391,11 +393,17 @@ impl Inner {
         Ok(hits)
     }
 
-    fn configure_vectors(&self, collection: &str, name: &str, config: VectorConfig) -> Result<Option<VersionId>> {
+    fn configure_vectors(
+        &self,
+        collection: &str,
+        name: &str,
+        config: VectorConfig,
+        info: CommitInfo,
+    ) -> Result<Option<VersionId>> {
         self.relieve()?;
         let appended = {
             let _turn = self.gate.acquire()?;
-            self.append(ready(self.engine.draft_vector_config(collection, name, config, CommitInfo::default()))?)?
+            self.append(ready(self.engine.draft_vector_config(collection, name, config, info))?)?
         };
         let version = self.settle(appended)?;
         if version.is_some() {

@@ -116,7 +116,7 @@ impl<S: AsyncStorage> Engine<S> {
         for cause in &draft.info.causes {
             self.check_cause(&view, cause).await?;
         }
-        let parents = match &mut draft.origin {
+        let mut parents = match &mut draft.origin {
             Origin::Import { parents, .. } => core::mem::take(parents),
             Origin::Own => {
                 let mut parents = Vec::with_capacity(draft.changes.len());
@@ -134,10 +134,11 @@ impl<S: AsyncStorage> Engine<S> {
                 }
                 let mut place = 0..;
                 draft.changes.retain(|_| place.next().is_none_or(|place| absent.binary_search(&place).is_err()));
-                self.configure_new_vectors(&view, &mut draft, &mut parents).await?;
                 parents
             }
         };
+        // An import's are as well what is known now: searches of any moment go by that.
+        self.configure_new_vectors(&view, &mut draft, &mut parents).await?;
         Ok(Prepared { draft, parents, epoch })
     }
 

@@ -106,9 +106,12 @@ impl VectorConfig {
 
     pub(crate) fn check(&self) -> Result<()> {
         let max = limits::VECTOR_DIMENSION_MAX;
-        if !(1..=max).contains(&self.dimension) {
-            let dimension = self.dimension;
-            return Err(Error::invalid(format!("a dimension of {dimension}: 1 to {max} are possible")));
+        let what = || format!("a dimension of {}: 1 to {max} are possible", self.dimension);
+        if self.dimension == 0 {
+            return Err(Error::invalid(what()));
+        }
+        if self.dimension > max {
+            return Err(Error::limit(what()));
         }
         if self.index == IndexKind::Hnsw && !matches!(self.codes, Codes::Auto | Codes::I8) {
             let codes = self.codes.name();
@@ -150,6 +153,7 @@ mod field {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorCode;
 
     #[test]
     fn a_configuration_comes_back_from_its_document() {
@@ -161,7 +165,9 @@ mod tests {
             }
         }
         assert_eq!(VectorConfig::from_value(&Value::Null), None);
-        assert!(VectorConfig::new(0).check().is_err());
-        assert!(VectorConfig::new(limits::VECTOR_DIMENSION_MAX + 1).check().is_err());
+        let code = |dimension| VectorConfig::new(dimension).check().map_err(|e| e.code());
+        assert_eq!(code(0), Err(ErrorCode::InvalidArgument));
+        assert_eq!(code(limits::VECTOR_DIMENSION_MAX), Ok(()));
+        assert_eq!(code(limits::VECTOR_DIMENSION_MAX + 1), Err(ErrorCode::LimitExceeded));
     }
 }

@@ -264,13 +264,14 @@ fn write_options(args: &Arguments<'_>) -> Fallible<WriteOptions> {
     Ok(WriteOptions { expected: args.expected()?, expires_at, vectors, info: args.info()? })
 }
 
-/// `[collection, key, value]`, or `[collection, key]` for a deletion.
+/// `[collection, key, value]`, with a map of vectors behind it if there are any; or `[collection, key]` for a deletion.
 fn import_change(change: Tree) -> Option<ImportChange> {
     let Tree::List(parts) = change else { return None };
     let mut parts = parts.into_iter();
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(Tree::Text(collection)), Some(Tree::Text(key)), value, None) => {
-            Some(ImportChange { collection, key, value: value.map(|v| to_value(&v)).transpose().ok()? })
+    match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(Tree::Text(collection)), Some(Tree::Text(key)), value, named, None) => {
+            let value = value.map(|v| to_value(&v)).transpose().ok()?;
+            Some(ImportChange { collection, key, value, vectors: vectors::named_or_none(named)? })
         }
         _ => None,
     }

@@ -22,6 +22,11 @@ fn named(tree: Tree) -> Option<Vectors> {
     map.into_iter().map(|(name, tree)| Some((name, vector(tree)?))).collect()
 }
 
+/// Those of a document that may have none.
+pub(crate) fn named_or_none(tree: Option<Tree>) -> Option<Vectors> {
+    tree.map_or(Some(Vectors::new()), named)
+}
+
 fn from_bits(digits: &str) -> Option<Vec<f32>> {
     let number = |at| Some(f32::from_bits(u32::from_str_radix(digits.get(at..at + 8)?, 16).ok()?));
     (0..digits.len()).step_by(8).map(number).collect()
@@ -51,9 +56,7 @@ pub(crate) fn documents(args: &Arguments<'_>) -> Fallible<Vec<(String, Tree, Vec
         let Tree::List(parts) = document else { return None };
         let mut parts = parts.into_iter();
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(Tree::Text(key)), Some(value), vectors, None) => {
-                Some((key, value, vectors.map_or(Some(Vectors::new()), named)?))
-            }
+            (Some(Tree::Text(key)), Some(value), vectors, None) => Some((key, value, named_or_none(vectors)?)),
             _ => None,
         }
     })?;

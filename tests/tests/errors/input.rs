@@ -3,7 +3,7 @@
 use super::{refused, sample, unharmed};
 use koru_delta::{
     CommitId, CommitInfo, Database, Direction, ErrorCode, Expected, ImportChange, KeyRange, Map, Moment, Options,
-    Order, Value, VersionId, WatchOptions, WriteOptions, limits,
+    Order, Value, Vectors, VersionId, WatchOptions, WriteOptions, limits,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,11 +29,16 @@ fn names_and_keys_that_cannot_be() {
         refused(db.collection(name).put("k", &1), ErrorCode::InvalidArgument, &["collection"]);
         refused(db.collection(name).get("k"), ErrorCode::InvalidArgument, &["collection"]);
         refused(db.tag(name, Moment::Now), ErrorCode::InvalidArgument, &["tag"]);
+        refused(db.workspace(name), ErrorCode::InvalidArgument, &["workspace"]);
     }
     let long = "n".repeat(limits::NAME_BYTES_MAX + 1);
     refused(db.collection(&long).put("k", &1), ErrorCode::LimitExceeded, &["129 bytes", "128"]);
     refused(db.collection(&long).scan(KeyRange::default(), Order::Ascending), ErrorCode::LimitExceeded, &["129"]);
     refused(db.tag(&long, Moment::Now), ErrorCode::LimitExceeded, &["tag", "129"]);
+    refused(db.workspace(&long), ErrorCode::LimitExceeded, &["workspace", "129 bytes", "128"]);
+    for name in ["draft", "Main", "$main"] {
+        refused(db.workspace(name), ErrorCode::NotFound, &[name, "main"]);
+    }
     refused(db.import(&"i".repeat(4097)), ErrorCode::LimitExceeded, &["4097"]);
     // The database's own collections are read, but not written.
     refused(db.collection("$tags").put("k", &1), ErrorCode::InvalidArgument, &["$tags", "own"]);
@@ -233,13 +238,19 @@ fn imports_from_the_future_and_of_nonsense() {
     sample(&db);
     let now = db.log().unwrap().next().unwrap().unwrap().timestamp.millis();
     let mut import = db.import("git").unwrap();
-    let change = |collection: &str, value| ImportChange { collection: collection.into(), key: "k".into(), value };
+    let change = |collection: &str, value| ImportChange {
+        collection: collection.into(),
+        key: "k".into(),
+        value,
+        vectors: Vectors::from([1.0, f32::NAN]),
+    };
     let mut commit = |time, change| import.commit(time, CommitInfo::default(), vec![change], Value::Null);
     let tomorrow = now + 2 * limits::CLOCK_SKEW_MS_MAX;
     refused(commit(tomorrow, change("c", None)), ErrorCode::InvalidArgument, &["ahead of the clock", "60000"]);
     refused(commit(i64::MAX, change("c", None)), ErrorCode::InvalidArgument, &["ahead of the clock"]);
     refused(commit(0, change("$tags", None)), ErrorCode::InvalidArgument, &["$tags"]);
     refused(commit(0, change("c", Some(Value::Float(f64::NAN)))), ErrorCode::InvalidArgument, &["c/k"]);
+    refused(commit(0, change("c", Some(Value::Null))), ErrorCode::InvalidArgument, &["c/k", "vector"]);
     drop(import);
     unharmed(&db);
 }

@@ -287,7 +287,7 @@ impl World {
         let time_ms = self.now_ms() - ago_ms;
         let changes = written.iter().map(|(c, k, value)| {
             let (collection, key) = place(*c, *k);
-            ImportChange { collection, key, value: value.clone() }
+            ImportChange { collection, key, value: value.clone(), vectors: koru_delta::Vectors::new() }
         });
         let state = koru_delta::Value::Int(line.len() as i64);
         assert_eq!(import.state().is_some(), last.is_some());

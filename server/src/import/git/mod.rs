@@ -22,7 +22,7 @@ use crate::{
 use clap::Args;
 use commit::GitCommit;
 use indicatif::ProgressBar;
-use koru_delta::{Database, Durability, Error, ErrorCode, Import, ImportChange, Value, limits};
+use koru_delta::{Database, Durability, Error, ErrorCode, Import, ImportChange, Value, Vectors, limits};
 use objects::{Blob, Objects};
 use progress::Progress;
 use repository::{Differ, Listed, Repository};
@@ -315,7 +315,7 @@ impl Session<'_> {
             }
         };
         *(if value.is_some() { &mut self.totals.versions } else { &mut self.totals.deletions }) += 1;
-        Some(ImportChange { collection: self.collection.into(), key, value })
+        Some(ImportChange { collection: self.collection.into(), key, value, vectors: Vectors::new() })
     }
 
     fn skip(&mut self, path: &[u8], reason: String) {
