@@ -23,6 +23,7 @@ use crate::{
     vector::{
         Codes, VectorConfig,
         flat::Candidate,
+        hnsw::{Scratch, Stopped},
         index::{Found, Index, Layout, Structure, keep},
         mask::Mask,
         rows::{Place, Rows, Stamp, Until},
@@ -102,8 +103,15 @@ impl<S: AsyncStorage> Engine<S> {
         }
         let named: Named = (asked.collection.to_owned(), asked.search.name.clone());
         let Some(mut mask) = self.shown_rows(view, &named).await? else { return Ok(None) };
-        let rows = mask.count() as u64;
         let whole = asked.left_out.is_none() && asked.search.keys == Default::default();
+        let every_key = |index: &Index, out: &mut Vec<u32>| {
+            index.rows.need_keys(out);
+            true
+        };
+        if !whole && !self.bring(&named, &every_key).await? {
+            return Ok(None);
+        }
+        let rows = mask.count() as u64;
         self.with_index(&named, |index| {
             if index.rows.expires_before(view.clock_ms) {
                 index.rows.remove_expired(Arc::make_mut(&mut mask), view.clock_ms);
@@ -114,14 +122,25 @@ impl<S: AsyncStorage> Engine<S> {
                 left.into_iter().for_each(|row| mask.remove(row));
             }
         });
-        if let Some(filter) = &asked.search.filter {
-            self.apply_filter(&named, filter, Arc::make_mut(&mut mask)).await?;
+        if let Some(filter) = &asked.search.filter
+            && !self.apply_filter(&named, filter, Arc::make_mut(&mut mask)).await?
+        {
+            return Ok(None);
         }
         let taken = mask.count();
         let mut scratch = self.take_scratch();
-        let way = self.with_index(&named, |index| choose(index, asked, config, &mask, taken, &mut scratch));
+        // Each time that it stops it misses something else, which is read.
+        let way = loop {
+            match self.with_index(&named, |index| choose(index, asked, config, &mask, taken, &mut scratch)) {
+                Some(Ok(way)) => break way,
+                Some(Err(Stopped)) if self.bring_missing(&named, &mut scratch.missing).await? => {}
+                _ => return Ok(None),
+            }
+        };
         self.give_scratch(scratch);
-        let Some(way) = way else { return Ok(None) };
+        if !self.bring_rows(&named, way.rows.iter().map(|reached| reached.row).collect()).await? {
+            return Ok(None);
+        }
 
         let mut best = Best::new(asked.query.metric(), asked.search.k, asked.search.threshold);
         let (mut vector, mut compared) = (Vec::new(), 0);
@@ -157,6 +176,16 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(Some(Searched { best: best.into_found(), explain, lags: way.lags }))
     }
 
+    /// Reads where the records of rows stand, and their keys. `false` if that is not to be had.
+    async fn bring_rows(&self, named: &Named, rows: Vec<u32>) -> Result<bool> {
+        let need =
+            |index: &Index, out: &mut Vec<u32>| rows.iter().fold(true, |all, row| all & index.rows.need_row(*row, out));
+        if self.with_index(named, |index| index.rows.are_there()) == Some(true) {
+            return Ok(true);
+        }
+        self.bring(named, &need).await
+    }
+
     /// The last commit of the own actor that a view shows.
     pub(super) fn until(&self, view: &View) -> Until {
         let all = Until { sequence: view.sequence, time: Timestamp::MAX, counter: u64::MAX };
@@ -170,6 +199,10 @@ impl<S: AsyncStorage> Engine<S> {
     /// The rows that a view shows, expired or not.
     async fn shown_rows(&self, view: &View, named: &Named) -> Result<Option<Arc<Mask>>> {
         let until = self.until(view);
+        let shared = self.with_index(named, |index| index.rows.shared().to_vec()).unwrap_or_default();
+        if !self.bring_rows(named, shared).await? {
+            return Ok(None);
+        }
         let shown = self.with_index(named, |index| {
             let rows = &index.rows;
             let shared = rows.shared().iter().filter_map(|&row| Some((row, known(rows, row)?))).collect::<Vec<_>>();
@@ -185,12 +218,20 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(Some(mask))
     }
 
-    /// Leaves in a set only the rows whose value a filter takes. What it says of a row is kept: each is read once.
-    async fn apply_filter(&self, named: &Named, filter: &Filter, mask: &mut Mask) -> Result<()> {
+    /// Leaves in a set only the rows whose value a filter takes. What it says of a row is kept: each is read once. `false` if
+    /// where they stand is not to be had.
+    async fn apply_filter(&self, named: &Named, filter: &Filter, mask: &mut Mask) -> Result<bool> {
         let source = filter.source();
         let known = self.with_index_mut(named, |index| index.filter(source, mask));
-        let Some((taken, unasked)) = known else { return Ok(()) };
+        let Some((taken, unasked)) = known else { return Ok(false) };
         *mask = taken;
+        let places = |index: &Index, out: &mut Vec<u32>| {
+            unasked.iter().for_each(|row| index.rows.need_place(*row, out));
+            true
+        };
+        if !unasked.is_empty() && !self.bring(named, &places).await? {
+            return Ok(false);
+        }
         for rows in unasked.chunks(ANSWERS) {
             let mut answers = Vec::with_capacity(rows.len());
             for &row in rows {
@@ -204,7 +245,7 @@ impl<S: AsyncStorage> Engine<S> {
             }
             self.with_index_mut(named, |index| index.answer(source, &answers));
         }
-        Ok(())
+        Ok(true)
     }
 
     fn version_of_row(&self, stamp: Stamp, place: Place, expires_at: Option<i64>) -> Version {
@@ -228,19 +269,19 @@ fn choose(
     config: &VectorConfig,
     mask: &Mask,
     taken: usize,
-    scratch: &mut crate::vector::hnsw::Scratch,
-) -> Way {
+    scratch: &mut Scratch,
+) -> core::result::Result<Way, Stopped> {
     let search = asked.search;
     let all = |reason: String, degraded| {
         let rows = mask.iter().map(|row| Reached { row, score: None, at_best: None }).collect();
         Way { plan: Plan::Rows, reason, degraded, lags: degraded, rows }
     };
     let Some(structure) = index.ready(config) else {
-        return all("the codes are being made anew for another configuration: every row is compared".into(), true);
+        return Ok(all("the codes are being made anew for another configuration: every row is compared".into(), true));
     };
     let codes = structure.layout().codes;
     if search.exact && codes != Codes::F32 {
-        return all("an exact search was asked for: every row is compared".into(), false);
+        return Ok(all("an exact search was asked for: every row is compared".into(), false));
     }
     let ef = search.ef.unwrap_or(default_ef(search.k)).max(search.k);
     let wanted = match structure.layout().graph {
@@ -248,9 +289,9 @@ fn choose(
         false => keep(codes, search.k),
     };
     if taken as u64 * COMPARE_NS <= scan_ns(structure.layout(), mask.rows(), taken, wanted) && codes != Codes::F32 {
-        return all(format!("{taken} rows are compared sooner than their codes"), false);
+        return Ok(all(format!("{taken} rows are compared sooner than their codes"), false));
     }
-    let Found { by_graph, exact, rows } = structure.search(&asked.query, mask, wanted, ef, scratch);
+    let Found { by_graph, exact, rows } = structure.search(&asked.query, mask, wanted, ef, scratch)?;
     let (plan, reason) = match (by_graph, exact) {
         (true, _) => (Plan::Graph, format!("the graph was followed with ef {ef}")),
         (false, true) => (Plan::Rows, format!("all {taken} rows are in memory as they are")),
@@ -262,7 +303,7 @@ fn choose(
     let row = |c: Candidate| Reached { row: c.row, score: exact.then_some(c.score), at_best: Some(c.at_best) };
     let rows = rows.into_iter().map(row).collect();
     let lags = structure.unlinked() > 0 && !structure.follows_graph();
-    Way { plan, reason, degraded: false, lags, rows }
+    Ok(Way { plan, reason, degraded: false, lags, rows })
 }
 
 fn why_no_graph(structure: &Structure) -> String {
