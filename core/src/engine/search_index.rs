@@ -129,11 +129,12 @@ impl<S: AsyncStorage> Engine<S> {
         }
         let taken = mask.count();
         let mut scratch = self.take_scratch();
+        let mut room = Vec::new();
         // Each time that it stops it misses something else, which is read.
         let way = loop {
             match self.with_index(&named, |index| choose(index, asked, config, &mask, taken, &mut scratch)) {
                 Some(Ok(way)) => break way,
-                Some(Err(Stopped)) if self.bring_missing(&named, &mut scratch.missing).await? => {}
+                Some(Err(Stopped)) if self.bring_missing(&named, &mut scratch.missing, &mut room).await? => {}
                 _ => return Ok(None),
             }
         };

@@ -106,14 +106,14 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(page)
     }
 
-    /// Reads pages, ascending, and gives each to `take_in`, which says whether it is sound.
+    /// Reads pages, ascending, and gives them to `take_in`, which says whether they are sound. `room` is to be used again.
     pub(super) async fn read_missing(
         &self,
         source: &Source,
         pages: &[u32],
+        room: &mut Vec<u8>,
         take_in: &mut dyn FnMut(&[(u32, &[u8])]) -> bool,
     ) -> Result<()> {
-        let mut room = Vec::new();
         for pages in pages.chunks(PAGES_AT_ONCE) {
             let mut runs: Vec<(u32, u32)> = Vec::new();
             for page in pages {
@@ -123,7 +123,8 @@ impl<S: AsyncStorage> Engine<S> {
                 }
             }
             let count: u32 = runs.iter().map(|(first, end)| end - first).sum();
-            room.resize(count as usize * PAGE, 0);
+            let bytes = count as usize * PAGE;
+            room.resize(room.len().max(bytes), 0);
             let mut rest = room.as_mut_slice();
             for (first, end) in &runs {
                 let (to, others) = rest.split_at_mut((end - first) as usize * PAGE);
@@ -144,6 +145,7 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// Reads what an index needs. `false` if it is not there to be had: the indexes were dropped, or there is no such one.
     pub(super) async fn bring(&self, named: &Named, need: &Need<'_>) -> Result<bool> {
+        let mut room = Vec::new();
         // Each round reads at least one page, or finds that another has read it.
         loop {
             let (source, mut pages, mut sound) = (self.vector_source(), Vec::new(), true);
@@ -156,14 +158,20 @@ impl<S: AsyncStorage> Engine<S> {
             if pages.is_empty() {
                 return Ok(true);
             }
-            if !self.bring_pages(named, &source, pages).await? {
+            if !self.bring_pages(named, &source, pages, &mut room).await? {
                 return Ok(false);
             }
         }
     }
 
     /// Reads pages into an index. `false` if the indexes were dropped.
-    async fn bring_pages(&self, named: &Named, source: &Arc<Source>, mut pages: Vec<u32>) -> Result<bool> {
+    async fn bring_pages(
+        &self,
+        named: &Named,
+        source: &Arc<Source>,
+        mut pages: Vec<u32>,
+        room: &mut Vec<u8>,
+    ) -> Result<bool> {
         pages.sort_unstable();
         pages.dedup();
         let mut take_in = |read: &[(u32, &[u8])]| {
@@ -173,18 +181,24 @@ impl<S: AsyncStorage> Engine<S> {
             })
             .unwrap_or(true)
         };
-        let read = self.read_missing(source, &pages, &mut take_in).await;
+        let read = self.read_missing(source, &pages, room, &mut take_in).await;
         self.after_reading(source, read)
     }
 
-    /// Reads the pages that a search has stopped at, or the codes as a whole. `false` if they are not to be had.
-    pub(super) async fn bring_missing(&self, named: &Named, pages: &mut Vec<u32>) -> Result<bool> {
+    /// Reads the pages that a search has stopped at, or the codes as a whole. `false` if they are not to be had. `room` is to
+    /// be used again.
+    pub(super) async fn bring_missing(
+        &self,
+        named: &Named,
+        pages: &mut Vec<u32>,
+        room: &mut Vec<u8>,
+    ) -> Result<bool> {
         let pages = core::mem::take(pages);
         match self.vector_source() {
             // Others have read it, or have dropped the indexes.
             None => Ok(self.vectors.read().is_some()),
             Some(_) if pages.is_empty() => self.bring_flat(named).await,
-            Some(source) => self.bring_pages(named, &source, pages).await,
+            Some(source) => self.bring_pages(named, &source, pages, room).await,
         }
     }
 

@@ -205,7 +205,7 @@ impl<S: AsyncStorage> Engine<S> {
             let mut pages = Vec::new();
             index.need_all(&mut pages);
             let mut take_in = |read: &[(u32, &[u8])]| read.iter().all(|(page, bytes)| index.take_in(*page, bytes));
-            self.read_missing(&source, &pages, &mut take_in).await?;
+            self.read_missing(&source, &pages, &mut Vec::new(), &mut take_in).await?;
         }
         Ok(store.position)
     }

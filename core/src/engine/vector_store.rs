@@ -342,7 +342,7 @@ impl<S: AsyncStorage> Engine<S> {
             };
             let mut pages = self.with_index(named, missing).unwrap_or_default();
             if !pages.is_empty() {
-                self.bring_missing(named, &mut pages).await?;
+                self.bring_missing(named, &mut pages, &mut Vec::new()).await?;
             }
         }
         Ok(true)

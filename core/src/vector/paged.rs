@@ -46,8 +46,10 @@ impl Pages {
         let Some(partial) = &self.0 else { return true };
         let before = out.len();
         let end = range.end.min(partial.bytes);
-        for page in range.start / PAGE..end.max(range.start).div_ceil(PAGE) {
-            if partial.there.get(page / 64).is_some_and(|word| word >> (page % 64) & 1 == 0) && page * PAGE < end {
+        // What was added behind the file's bytes has no page.
+        let pages = if range.start < end { range.start / PAGE..end.div_ceil(PAGE) } else { 0..0 };
+        for page in pages {
+            if partial.there.get(page / 64).is_some_and(|word| word >> (page % 64) & 1 == 0) {
                 out.push(partial.first + page as u32);
             }
         }
