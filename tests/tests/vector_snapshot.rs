@@ -95,7 +95,7 @@ fn vector(random: &mut Random, dimension: usize) -> Vec<f32> {
     (0..dimension).map(|_| unit(&mut of_centre) + 0.7 * unit(random)).collect()
 }
 
-/// Puts documents `from..to`, those whose number divides by 50 with an expiry far away.
+/// Puts documents `from..to`.
 fn fill(db: &Database, random: &mut Random, names: &[(&str, usize)], from: usize, to: usize) {
     let notes = db.collection("notes");
     for start in (from..to).step_by(250) {
@@ -150,7 +150,6 @@ fn small() -> &'static Files {
         let mut random = Random::new(2);
         fill(&db, &mut random, &KINDS, 0, 2500);
         db.tag("then", koru_delta::Moment::Now).unwrap();
-        (0..300).for_each(|n| drop(notes.delete(&format!("note/{:06}", n * 5)).unwrap()));
         fill(&db, &mut random, &KINDS, 2500, 2800);
         finish(&db);
         db.close().unwrap();
@@ -184,13 +183,14 @@ fn a_first_search_of_a_graph_reads_a_part_of_the_snapshot_and_finds_the_same() {
     let files = large();
     let length = files.iter().find(|(name, _)| is_snapshot(**name)).unwrap().1.len() as u64;
     let notes = |db: &Database| db.collection("notes");
-    // One that has read everything: a row was added, and the graph and a snapshot follow it.
-    let whole = quiet().open_storage(Counting::new(files)).unwrap();
+    // One that has read everything.
+    let whole = quiet().read_only(true).open_storage(Counting::new(files)).unwrap();
     let mut random = Random::new(9);
-    let queries: Vec<Search> = (0..6).map(|_| Search::vector(&vector(&mut random, 256)).k(1).ef(8)).collect();
-    for query in &queries {
-        notes(&whole).search(&query.clone().k(300).ef(4000)).unwrap();
-    }
+    let most = Filter::new(&json!({"group": {"$ne": 3}})).unwrap();
+    let query = |random: &mut Random| Search::vector(&vector(random, 256)).k(1).ef(8);
+    let mut queries: Vec<Search> = (0..6).map(|_| query(&mut random)).collect();
+    queries.extend((0..3).map(|_| query(&mut random).filter(most.clone())));
+    notes(&whole).search(&queries[0].clone().k(6000).ef(10_000)).unwrap();
     for query in &queries {
         let storage = Counting::new(files);
         let db = quiet().read_only(true).open_storage(storage.clone()).unwrap();
@@ -265,7 +265,7 @@ fn damage_in_any_page_is_found_when_it_is_touched_and_no_answer_is_ever_wrong() 
     let notes = undamaged.collection("notes");
     let mut random = Random::new(4);
     let (mut touched, mut untouched) = (0, 0);
-    for page in 0..pages {
+    for page in (0..pages).step_by(2) {
         let at = page * 4096 + random.next() as usize % 4096;
         let files = with_snapshot(small(), |bytes| bytes[at] ^= 1 << (random.next() % 8));
         let db = reader(&files);
@@ -287,7 +287,7 @@ fn damage_in_any_page_is_found_when_it_is_touched_and_no_answer_is_ever_wrong() 
         }
         if degraded { touched += 1 } else { untouched += 1 }
     }
-    println!("{touched} of {pages} pages were touched");
+    println!("{touched} of {} pages were touched", touched + untouched);
     assert!(touched > 20 && untouched > 20, "{touched} {untouched}");
 }
 
@@ -344,7 +344,9 @@ fn writes_behind_a_snapshot_of_which_little_was_read_go_on_as_if_all_of_it_had_b
         }
         let write = |db: &Database, from: usize, to: usize| {
             let notes = db.collection("notes");
-            (0..40).for_each(|n| drop(notes.delete(&format!("note/{:06}", from / 100 + n * 3 + 1)).unwrap()));
+            for n in 0..40 {
+                notes.delete(&format!("note/{:06}", from / 100 + n * 3 + 1)).unwrap();
+            }
             fill(db, &mut Random::new(from as u64), &KINDS, from, to);
         };
         let compare = |lazy: &Database, what: &str| {
@@ -395,7 +397,8 @@ fn a_reader_whose_snapshot_is_replaced_goes_on() {
 fn searches_of_several_threads_read_the_same_snapshot() {
     let whole = reader(small());
     let read = reader(small());
-    let wanted: Vec<_> = (0..6).flat_map(|seed| searches("graph", 40, seed).into_iter().chain(searches("i4", 24, seed))).collect();
+    let wanted: Vec<_> =
+        (0..6).flat_map(|seed| searches("graph", 40, seed).into_iter().chain(searches("i4", 24, seed))).collect();
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let (whole, read, wanted) = (&whole, &read, &wanted);
@@ -436,7 +439,7 @@ fn what_a_snapshot_says_is_not_trusted_because_its_checksums_are_right() {
     assert!(mended == *whole, "the checksums are where the test looks for them");
     let description = u32::from_le_bytes(whole[76..80].try_into().unwrap()) as usize;
     let (mut errors, mut noticed) = (0, 0);
-    for round in 0..400 {
+    for round in 0..200 {
         let files = with_snapshot(small(), |bytes| {
             for _ in 0..1 + round % 3 {
                 let at = match round % 4 {
@@ -457,7 +460,11 @@ fn what_a_snapshot_says_is_not_trusted_because_its_checksums_are_right() {
         for search in searches(name, dimension, round as u64) {
             match db.collection("notes").search(&search) {
                 Ok(hits) => assert!(hits.len() <= 8 && hits.iter().all(|hit| hit.score.is_finite())),
-                Err(e) if matches!(e.code(), ErrorCode::Corrupt | ErrorCode::NotFound | ErrorCode::DimensionMismatch) => errors += 1,
+                Err(e)
+                    if matches!(e.code(), ErrorCode::Corrupt | ErrorCode::NotFound | ErrorCode::DimensionMismatch) =>
+                {
+                    errors += 1
+                }
                 Err(e) => panic!("{e}"),
             }
         }
@@ -467,6 +474,6 @@ fn what_a_snapshot_says_is_not_trusted_because_its_checksums_are_right() {
             while matches!(db.maintain(1), Ok(true)) {}
         }
     }
-    println!("{errors} searches failed, {noticed} snapshots of 400 were seen to be damaged");
-    assert!(noticed > 100, "{noticed}");
+    println!("{errors} searches failed, {noticed} snapshots of 200 were seen to be damaged");
+    assert!(noticed > 50, "{noticed}");
 }

@@ -187,12 +187,7 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// Reads the pages that a search has stopped at, or the codes as a whole. `false` if they are not to be had. `room` is to
     /// be used again.
-    pub(super) async fn bring_missing(
-        &self,
-        named: &Named,
-        pages: &mut Vec<u32>,
-        room: &mut Vec<u8>,
-    ) -> Result<bool> {
+    pub(super) async fn bring_missing(&self, named: &Named, pages: &mut Vec<u32>, room: &mut Vec<u8>) -> Result<bool> {
         let pages = core::mem::take(pages);
         match self.vector_source() {
             // Others have read it, or have dropped the indexes.
@@ -210,9 +205,8 @@ impl<S: AsyncStorage> Engine<S> {
         let first = unread.first;
         let read = self.read_arrays(&source, first, unread.arrays_mut()).await;
         let read = read.and_then(|_| {
-            let sound = self.with_vectors_of(&source, |store| {
-                store.index(named).is_none_or(|index| index.take_in_flat(unread))
-            });
+            let sound = self
+                .with_vectors_of(&source, |store| store.index(named).is_none_or(|index| index.take_in_flat(unread)));
             match sound {
                 Some(false) => Err(Error::corrupt(source.file(), source.offset(first), "codes that are no numbers")),
                 _ => Ok(()),
@@ -238,7 +232,8 @@ impl<S: AsyncStorage> Engine<S> {
     /// Changes the indexes, if they are still those of a file; and forgets it when they are wholly read.
     fn with_vectors_of<R>(&self, source: &Arc<Source>, change: impl FnOnce(&mut VectorStore) -> R) -> Option<R> {
         let mut vectors = self.vectors.write();
-        let store = vectors.as_mut().filter(|store| store.source.as_ref().is_some_and(|own| Arc::ptr_eq(own, source)))?;
+        let store =
+            vectors.as_mut().filter(|store| store.source.as_ref().is_some_and(|own| Arc::ptr_eq(own, source)))?;
         let changed = change(store);
         if store.indexes.values().all(Index::is_there) {
             store.source = None;

@@ -67,7 +67,10 @@ enum Kept {
     Flat(Flat),
     /// What is flat in a file, until it is needed.
     Unread(flat::Unread),
-    Bytes { codes: int8::Codes, graph: Graph },
+    Bytes {
+        codes: int8::Codes,
+        graph: Graph,
+    },
 }
 
 /// What a search by codes found.

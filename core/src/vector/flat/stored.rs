@@ -2,7 +2,7 @@
 //!
 //! Invariant: whatever a file holds, rows that were found sound can be scanned and go on.
 
-use super::{Codes, Coded, Exact, Flat, Rows};
+use super::{Coded, Codes, Exact, Flat, Rows};
 use crate::{
     limits::VECTOR_DIMENSION_MAX,
     vector::{

@@ -107,7 +107,8 @@ impl Graph {
         let gone = |row: u32| contains(&self.removed, row);
         let mut links = list.iter().take_while(|link| **link != NONE);
         is_filled(row, list, self.rows)
-            && (self.removed.is_empty() || if gone(row) { links.next().is_none() } else { links.all(|link| !gone(*link)) })
+            && (self.removed.is_empty()
+                || if gone(row) { links.next().is_none() } else { links.all(|link| !gone(*link)) })
     }
 }
 

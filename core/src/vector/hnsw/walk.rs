@@ -152,12 +152,7 @@ pub(super) fn nearest(layer: &impl Layer, codes: &Codes, probe: Probe<'_>, from:
 }
 
 /// Offers the batch, and expands the best row of the pool until all in it are expanded. Each row is scored once, so it ends.
-pub(super) fn walk(
-    layer: &impl Layer,
-    codes: &Codes,
-    probe: Probe<'_>,
-    scratch: &mut Scratch,
-) -> Result<(), Stopped> {
+pub(super) fn walk(layer: &impl Layer, codes: &Codes, probe: Probe<'_>, scratch: &mut Scratch) -> Result<(), Stopped> {
     loop {
         scratch.offer(codes, probe)?;
         scratch.batch.clear();

@@ -129,7 +129,9 @@ impl Index {
             return sound;
         }
         match self.structure.as_mut().map(|structure| &mut structure.rows) {
-            Some(Kept::Bytes { codes, graph }) => codes.take_in(page, bytes) || graph.take_in(page, bytes) != Some(false),
+            Some(Kept::Bytes { codes, graph }) => {
+                codes.take_in(page, bytes) || graph.take_in(page, bytes) != Some(false)
+            }
             Some(Kept::Flat(_) | Kept::Unread(_)) | None => true,
         }
     }

@@ -93,9 +93,11 @@ impl Rows {
         };
         let commits = self.commits.len();
         let known = |number: &u32| *number as usize <= commits;
-        let lives = self.born.iter().zip(&self.died).fold(true, |all, (born, died)| {
-            all & known(born) & ((*died == ALIVE) | (known(died) & (died > born)))
-        });
+        let lives = self
+            .born
+            .iter()
+            .zip(&self.died)
+            .fold(true, |all, (born, died)| all & known(born) & ((*died == ALIVE) | (known(died) & (died > born))));
         let rows = self.len();
         let in_order = |rows_of: &[u32]| {
             rows_of.is_sorted_by(|a, b| a < b) && rows_of.last().is_none_or(|last| (*last as usize) < rows)

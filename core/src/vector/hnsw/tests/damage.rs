@@ -177,7 +177,11 @@ fn a_search_that_reads_what_it_misses_finds_the_same_to_the_bit() {
 #[test]
 fn rows_are_added_to_codes_of_which_little_is_there() {
     let set = Set::new(Metric::Euclidean, 900);
-    let mut whole = Codes::new(Metric::Euclidean, set.rows[0].len(), &int8::centre(set.rows[0].len(), set.rows.iter().map(|row| &row[..])));
+    let mut whole = Codes::new(
+        Metric::Euclidean,
+        set.rows[0].len(),
+        &int8::centre(set.rows[0].len(), set.rows.iter().map(|row| &row[..])),
+    );
     set.rows[..800].iter().for_each(|row| whole.push(row));
     let mut arrays = Vec::new();
     whole.arrays(&mut arrays);
