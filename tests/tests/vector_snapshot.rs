@@ -247,6 +247,24 @@ fn flat_codes_are_read_once_and_nothing_of_the_others() {
     assert_eq!(storage.read(), first);
 }
 
+#[test]
+fn an_index_beyond_its_memory_is_refused_before_it_is_read() {
+    let codes = |db: &Database| -> u64 {
+        db.collection("notes").vector_info().unwrap().iter().map(|info| info.memory_bytes).sum()
+    };
+    let whole = reader(small());
+    whole.collection("notes").search(&searches("i4", 24, 0)[0]).unwrap();
+    let opened = codes(&whole);
+    for (bytes, fits) in [(opened - 20_000, false), (opened + 20_000, true)] {
+        let storage = Counting::new(small());
+        let db = quiet().read_only(true).vector_bytes(bytes as usize).open_storage(storage.clone()).unwrap();
+        match db.collection("notes").search(&searches("binary", 32, 0)[0]) {
+            Ok(_) => assert!(fits),
+            Err(e) => assert!(!fits && e.code() == ErrorCode::LimitExceeded, "{e}"),
+        }
+    }
+}
+
 /// The files with the snapshot changed.
 fn with_snapshot(files: &Files, change: impl FnOnce(&mut Vec<u8>)) -> Files {
     let mut files = files.clone();

@@ -45,6 +45,9 @@ pub(super) struct Source {
 /// What an index needs: the pages of it that are missing. `false` if what is there is not sound.
 pub(super) type Need<'n> = dyn Fn(&Index, &mut Vec<u32>) -> bool + 'n;
 
+/// Takes in pages by their numbers, and says whether they are sound.
+pub(super) type TakeIn<'t> = dyn FnMut(&[(u32, &[u8])]) -> bool + 't;
+
 impl Source {
     fn file(&self) -> FileName {
         FileName::Vectors(self.number)
@@ -106,13 +109,13 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(page)
     }
 
-    /// Reads pages, ascending, and gives them to `take_in`, which says whether they are sound. `room` is to be used again.
+    /// Reads pages, ascending, and gives them to `take_in`. `room` is to be used again.
     pub(super) async fn read_missing(
         &self,
         source: &Source,
         pages: &[u32],
         room: &mut Vec<u8>,
-        take_in: &mut dyn FnMut(&[(u32, &[u8])]) -> bool,
+        take_in: &mut TakeIn<'_>,
     ) -> Result<()> {
         for pages in pages.chunks(PAGES_AT_ONCE) {
             let mut runs: Vec<(u32, u32)> = Vec::new();

@@ -120,7 +120,7 @@ impl Structure {
     pub(crate) fn bytes(&self) -> usize {
         match &self.rows {
             Kept::Flat(flat) => flat.bytes(),
-            Kept::Unread(_) => 0,
+            Kept::Unread(unread) => unread.bytes,
             Kept::Bytes { codes, graph } => codes.bytes() + graph.bytes(),
         }
     }

@@ -21,6 +21,8 @@ pub(crate) struct Unread {
     pub(crate) len: usize,
     /// The first page of the arrays.
     pub(crate) first: u32,
+    /// The memory that they will take.
+    pub(crate) bytes: usize,
 }
 
 impl Unread {
@@ -40,10 +42,11 @@ impl Unread {
             true => Coded::lengths(dimension, metric, codes, len),
             false => Exact::lengths(dimension, metric, len),
         };
-        for bytes in lengths? {
-            paging.give(bytes, 1)?;
+        let lengths = lengths?;
+        for length in lengths {
+            paging.give(length, 1)?;
         }
-        Some(Unread { dimension, metric, codes, len, first })
+        Some(Unread { dimension, metric, codes, len, first, bytes: lengths.iter().sum() })
     }
 
     /// The rows, whose arrays are to be read.

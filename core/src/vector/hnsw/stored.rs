@@ -43,7 +43,7 @@ impl Graph {
         paging.give(removed, 8)?;
         let first = last(paging)?;
         // Lists that lie across pages cannot be checked one page at a time.
-        if PAGE % (links.places(0) * 4) == 0 {
+        if PAGE.is_multiple_of(links.places(0) * 4) {
             links.there = Pages::none(first, lowest * 4);
         }
         Some(Graph { params, rows, links, entry: None, removed: vec![0; removed] })
@@ -66,7 +66,7 @@ impl Graph {
 
     /// Whether what is read as a whole is sound; then walks can begin.
     pub(crate) fn check(&mut self, codes: usize) -> bool {
-        let beyond = |word: &u64| codes % 64 != 0 && word >> (codes % 64) != 0;
+        let beyond = |word: &u64| !codes.is_multiple_of(64) && word >> (codes % 64) != 0;
         if self.removed.len() == codes.div_ceil(64) && self.removed.last().is_some_and(beyond) {
             return false;
         }

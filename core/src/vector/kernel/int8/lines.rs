@@ -218,7 +218,7 @@ mod tests {
         let copy = lines.clone();
         assert_eq!(*copy, *lines);
         assert_eq!((copy[998], copy[999], copy[1999]), (0, 5, 6));
-        assert!([&lines, &copy].iter().all(|lines| lines.as_ptr() as usize % 64 == 0));
+        assert!([&lines, &copy].iter().all(|lines| lines.as_ptr().align_offset(64) == 0));
         assert_eq!(bytes_of(&lines[999..1000]), 5_u32.to_ne_bytes());
         bytes_of_mut(&mut lines[..1]).fill(1);
         assert_eq!(lines[0], 0x0101_0101);
