@@ -28,6 +28,7 @@ mod search;
 mod search_index;
 mod slots;
 mod state;
+mod vector_pages;
 mod vector_snapshot;
 mod vector_store;
 mod vectors;
@@ -128,6 +129,8 @@ pub(crate) struct Engine<S> {
     /// The last commit that is in them.
     vectors_applied: AtomicU64,
     scratches: Mutex<Vec<crate::vector::hnsw::Scratch>>,
+    /// Snapshots of the indexes of vectors in which damage was found since they were opened.
+    damaged_snapshots: Mutex<Vec<u32>>,
     /// Held by every copy of the files that is under way.
     exports: Arc<()>,
     closed: AtomicBool,

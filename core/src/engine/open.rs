@@ -128,6 +128,7 @@ impl<S: AsyncStorage> Engine<S> {
             vectors: RwLock::new(None),
             vectors_applied: AtomicU64::new(0),
             scratches: Mutex::new(Vec::new()),
+            damaged_snapshots: Mutex::new(Vec::new()),
             exports: Arc::new(()),
             closed: AtomicBool::new(false),
             poisoned: Mutex::new(None),

@@ -23,8 +23,9 @@ use crate::{
     vector::{
         Codes, VectorConfig,
         flat::Candidate,
+        hnsw::{Scratch, Stopped},
         index::{Found, Index, Layout, Structure, keep},
-        mask::{Counted, Mask},
+        mask::Counted,
         rows::{Place, Rows, Stamp, Until},
         score,
     },
@@ -121,25 +122,47 @@ impl<S: AsyncStorage> Engine<S> {
         }
         let named: Named = (asked.collection.to_owned(), asked.search.name.clone());
         let Some(mut set) = self.shown_rows(view, &named).await? else { return Ok(None) };
+        let some_keys = asked.search.keys != Default::default();
+        let every_key = |index: &Index, out: &mut Vec<u32>| {
+            index.rows.need_keys(out);
+            true
+        };
+        if some_keys && !self.bring(&named, &every_key).await? {
+            return Ok(None);
+        }
         let rows = set.count() as u64;
         self.with_index(&named, |index| {
             if index.rows.expires_before(view.clock_ms) {
                 set.change(|mask| index.rows.remove_expired(mask, view.clock_ms));
             }
-            if asked.search.keys != Default::default() {
+            if some_keys {
                 let left =
                     set.iter().filter(|row| !asked.search.keys.contains(index.rows.key(*row))).collect::<Vec<_>>();
                 set.change(|mask| left.into_iter().for_each(|row| mask.remove(row)));
             }
         });
         if let Some(filter) = &asked.search.filter {
-            set = self.apply_filter(&named, filter, &set).await?;
+            set = match self.apply_filter(&named, filter, &set).await? {
+                Some(taken) => taken,
+                None => return Ok(None),
+            };
         }
         let taken = set.count() as u64;
         let mut scratch = self.take_scratch();
-        let way = self.with_index(&named, |index| choose(index, asked, config, &set, &mut scratch));
+        let mut room = Vec::new();
+        // Each time that it stops it misses something else, which is read.
+        let way = loop {
+            match self.with_index(&named, |index| choose(index, asked, config, &set, &mut scratch)) {
+                Some(Ok(way)) => break way,
+                Some(Err(Stopped)) if self.bring_missing(&named, &mut scratch.missing, &mut room).await? => {}
+                _ => return Ok(None),
+            }
+        };
         self.give_scratch(scratch);
-        let Some(Way { plan, reason, degraded, lags, rows: reached }) = way else { return Ok(None) };
+        let Way { plan, reason, degraded, lags, rows: reached } = way;
+        if !self.bring_rows(&named, reached.iter().map(|reached| reached.row).collect()).await? {
+            return Ok(None);
+        }
 
         let cache = reached.len() <= CACHED_ROWS;
         let best = Best::new(asked.query.metric(), asked.search.k, asked.search.threshold);
@@ -212,6 +235,16 @@ impl<S: AsyncStorage> Engine<S> {
         }
     }
 
+    /// Reads where the records of rows stand, and their keys. `false` if that is not to be had.
+    async fn bring_rows(&self, named: &Named, rows: Vec<u32>) -> Result<bool> {
+        let need =
+            |index: &Index, out: &mut Vec<u32>| rows.iter().fold(true, |all, row| all & index.rows.need_row(*row, out));
+        if self.with_index(named, |index| index.rows.are_there()) == Some(true) {
+            return Ok(true);
+        }
+        self.bring(named, &need).await
+    }
+
     /// The last commit of the own actor that a view shows.
     pub(super) fn until(&self, view: &View) -> Until {
         let all = Until { sequence: view.sequence, time: Timestamp::MAX, counter: u64::MAX };
@@ -225,6 +258,10 @@ impl<S: AsyncStorage> Engine<S> {
     /// The rows that a view shows, expired or not.
     async fn shown_rows(&self, view: &View, named: &Named) -> Result<Option<Counted>> {
         let until = self.until(view);
+        let shared = self.with_index(named, |index| index.rows.shared().to_vec()).unwrap_or_default();
+        if !self.bring_rows(named, shared).await? {
+            return Ok(None);
+        }
         let shown = self.with_index(named, |index| {
             let rows = &index.rows;
             let shared = rows.shared().iter().filter_map(|&row| Some((row, known(rows, row)?))).collect::<Vec<_>>();
@@ -244,11 +281,19 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(Some(set))
     }
 
-    /// The rows of a set whose value a filter takes. What it says of a row is kept: each is read once.
-    async fn apply_filter(&self, named: &Named, filter: &Filter, set: &Counted) -> Result<Counted> {
+    /// The rows of a set whose value a filter takes. What it says of a row is kept: each is read once. `None` if where they
+    /// stand is not to be had.
+    async fn apply_filter(&self, named: &Named, filter: &Filter, set: &Counted) -> Result<Option<Counted>> {
         let source = filter.source();
         let known = self.with_index(named, |index| index.filter(source, set));
-        let Some((mut taken, unasked)) = known else { return Ok(Counted::new(Mask::none(0))) };
+        let Some((mut taken, unasked)) = known else { return Ok(None) };
+        let places = |index: &Index, out: &mut Vec<u32>| {
+            unasked.iter().for_each(|row| index.rows.need_place(*row, out));
+            true
+        };
+        if !unasked.is_empty() && !self.bring(named, &places).await? {
+            return Ok(None);
+        }
         let mut more = Vec::new();
         for rows in unasked.chunks(ANSWERS) {
             let mut answers = Vec::with_capacity(rows.len());
@@ -266,7 +311,7 @@ impl<S: AsyncStorage> Engine<S> {
         if !more.is_empty() {
             taken.change(|mask| more.into_iter().for_each(|row| mask.insert(row)));
         }
-        Ok(taken)
+        Ok(Some(taken))
     }
 
     fn version_of_row(&self, stamp: Stamp, place: Place, expires_at: Option<i64>) -> Version {
@@ -289,19 +334,19 @@ fn choose(
     asked: &Asked<'_>,
     config: &VectorConfig,
     set: &Counted,
-    scratch: &mut crate::vector::hnsw::Scratch,
-) -> Way {
+    scratch: &mut Scratch,
+) -> core::result::Result<Way, Stopped> {
     let (search, taken) = (asked.search, set.count());
     let all = |reason: String, degraded| {
         let rows = set.iter().map(|row| Reached { row, score: None, at_best: None }).collect();
         Way { plan: Plan::Rows, reason, degraded, lags: degraded, rows }
     };
     let Some(structure) = index.ready(config) else {
-        return all("the codes are being made anew for another configuration: every row is compared".into(), true);
+        return Ok(all("the codes are being made anew for another configuration: every row is compared".into(), true));
     };
     let codes = structure.layout().codes;
     if search.exact && codes != Codes::F32 {
-        return all("an exact search was asked for: every row is compared".into(), false);
+        return Ok(all("an exact search was asked for: every row is compared".into(), false));
     }
     // The document that is searched from is found with the others, and left out in the end.
     let k = search.k + usize::from(asked.left_out.is_some());
@@ -311,9 +356,9 @@ fn choose(
         false => keep(codes, k),
     };
     if taken as u64 * COMPARE_NS <= scan_ns(structure.layout(), set.rows(), taken, wanted) && codes != Codes::F32 {
-        return all(format!("{taken} rows are compared sooner than their codes"), false);
+        return Ok(all(format!("{taken} rows are compared sooner than their codes"), false));
     }
-    let Found { by_graph, exact, rows } = structure.search(&asked.query, set, wanted, ef, scratch);
+    let Found { by_graph, exact, rows } = structure.search(&asked.query, set, wanted, ef, scratch)?;
     let (plan, reason) = match (by_graph, exact) {
         (true, _) => (Plan::Graph, format!("the graph was followed with ef {ef}")),
         (false, true) => (Plan::Rows, format!("all {taken} rows are in memory as they are")),
@@ -325,7 +370,7 @@ fn choose(
     let row = |c: Candidate| Reached { row: c.row, score: exact.then_some(c.score), at_best: Some(c.at_best) };
     let rows = rows.into_iter().map(row).collect();
     let lags = structure.unlinked() > 0 && !structure.follows_graph();
-    Way { plan, reason, degraded: false, lags, rows }
+    Ok(Way { plan, reason, degraded: false, lags, rows })
 }
 
 fn why_no_graph(structure: &Structure) -> String {

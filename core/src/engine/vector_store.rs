@@ -6,7 +6,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use super::{Engine, feed::step, vectors::VECTORS};
+use super::{Engine, feed::step, vector_pages::Source, vectors::VECTORS};
 use crate::{
     error::{Error, Result},
     id::ActorId,
@@ -26,7 +26,7 @@ use crate::{
         vectors,
     },
 };
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
 
 /// Numbers of vectors that are collected before they are coded: 16 MiB.
@@ -48,6 +48,9 @@ const SNAPSHOT_ROWS_MIN: usize = 8;
 /// A snapshot is due when a quarter of the rows is not in it, so that writing them costs a few times their bytes.
 const SNAPSHOT_SHARE: usize = 4;
 
+/// Pages of a snapshot that one step reads: 16 MiB.
+const PAGES_OF_STEP: usize = 4096;
+
 /// A named vector of a collection.
 pub(super) type Named = (String, String);
 
@@ -58,6 +61,8 @@ pub(crate) struct VectorStore {
     pub(super) indexes: SortedMap<Named, Index>,
     /// Rows that are in the snapshot.
     pub(super) saved_rows: usize,
+    /// The snapshot, until everything was read from it.
+    pub(super) source: Option<Arc<Source>>,
     pending: usize,
 }
 
@@ -74,7 +79,7 @@ pub(crate) enum VectorStep {
 
 impl VectorStore {
     pub(super) fn new(position: Position) -> VectorStore {
-        VectorStore { position, indexes: SortedMap::default(), saved_rows: 0, pending: 0 }
+        VectorStore { position, indexes: SortedMap::default(), saved_rows: 0, source: None, pending: 0 }
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -85,7 +90,7 @@ impl VectorStore {
         self.indexes.values().map(Index::bytes).sum()
     }
 
-    fn index(&mut self, named: &Named) -> Option<&mut Index> {
+    pub(super) fn index(&mut self, named: &Named) -> Option<&mut Index> {
         self.indexes.get_mut(named)
     }
 
@@ -167,8 +172,9 @@ impl<S: AsyncStorage> Engine<S> {
         self.check_open()?;
         if self.vectors.read().is_none() {
             let store = self.load_vectors().await?;
+            let mut vectors = self.vectors.write();
             self.vectors_applied.store(store.position.sequence, Ordering::Release);
-            *self.vectors.write() = Some(store);
+            *vectors = Some(store);
         }
         Ok(())
     }
@@ -179,48 +185,79 @@ impl<S: AsyncStorage> Engine<S> {
     /// `LIMIT_EXCEEDED` if they take more memory than they may; `CORRUPT`, `IO`. They stay behind then, and searches compare
     /// every document.
     pub(crate) async fn catch_up_vectors(&self) -> Result<()> {
-        self.open_vectors().await?;
-        let caught_up = self.follow_vectors().await;
-        if caught_up.is_err() {
-            // A commit may be in them by half.
-            *self.vectors.write() = None;
-            self.vectors_applied.store(0, Ordering::Release);
+        // Each time that a snapshot turns out to be damaged there is one less.
+        loop {
+            self.open_vectors().await?;
+            match self.follow_vectors().await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(e) => {
+                    // A commit may be in them by half.
+                    let mut vectors = self.vectors.write();
+                    *vectors = None;
+                    self.vectors_applied.store(0, Ordering::Release);
+                    return Err(e);
+                }
+            }
         }
-        caught_up
     }
 
-    async fn follow_vectors(&self) -> Result<()> {
+    /// `false` if the indexes were dropped because their snapshot is damaged.
+    async fn follow_vectors(&self) -> Result<bool> {
         let until = self.published();
-        let Some(from) = self.vectors.read().as_ref().map(|store| store.position) else { return Ok(()) };
+        let Some(from) = self.vectors.read().as_ref().map(|store| store.position) else { return Ok(false) };
         let mut follower = Follower::new(self.database, self.actor, from);
+        if from.sequence < until && !self.bring_keys().await? {
+            return Ok(false);
+        }
         while follower.position.sequence < until {
             let collected = step(&mut follower, self, |replayed| {
                 let mut vectors = self.vectors.write();
                 let Some(store) = vectors.as_mut() else { return Ok(0) };
                 store.apply(&replayed, self.actor).map(|()| store.pending)
             });
-            if collected.await? >= PENDING_NUMBERS {
-                self.encode_vectors().await?;
+            if collected.await? >= PENDING_NUMBERS && !self.encode_vectors().await? {
+                return Ok(false);
             }
         }
-        self.encode_vectors().await?;
-        let position = follower.position;
-        if let Some(store) = self.vectors.write().as_mut() {
-            store.position = position;
+        if !self.encode_vectors().await? {
+            return Ok(false);
         }
-        self.vectors_applied.store(position.sequence, Ordering::Release);
-        Ok(())
+        let mut vectors = self.vectors.write();
+        let Some(store) = vectors.as_mut() else { return Ok(false) };
+        store.position = follower.position;
+        self.vectors_applied.store(follower.position.sequence, Ordering::Release);
+        Ok(true)
     }
 
-    /// Codes what was collected.
-    async fn encode_vectors(&self) -> Result<()> {
+    /// Reads the keys of all rows: rows that begin or end are found by them. `false` if they are not to be had.
+    async fn bring_keys(&self) -> Result<bool> {
+        let need = |index: &Index, out: &mut Vec<u32>| {
+            index.rows.need_keys(out);
+            true
+        };
+        for named in self.vector_names() {
+            if !self.bring(&named, &need).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Codes what was collected. `false` if codes are not to be had that it comes behind.
+    async fn encode_vectors(&self) -> Result<bool> {
         for (named, config) in self.indexed_vectors().await? {
+            if self.with_index(&named, |index| !index.pending.is_empty()) == Some(true)
+                && !self.bring_flat(&named).await?
+            {
+                return Ok(false);
+            }
             if let Some(index) = self.vectors.write().as_mut().and_then(|store| store.index(&named)) {
                 index.encode(&config);
             }
         }
         let mut vectors = self.vectors.write();
-        let Some(store) = vectors.as_mut() else { return Ok(()) };
+        let Some(store) = vectors.as_mut() else { return Ok(false) };
         store.pending = 0;
         let (bytes, max) = (store.bytes(), self.options.vector_bytes);
         if bytes > max {
@@ -228,17 +265,19 @@ impl<S: AsyncStorage> Engine<S> {
                 "the indexes of vectors take {bytes} bytes of memory, and {max} are given: open the database with more, or choose smaller codes"
             )));
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// The named vectors that there are rows of.
+    pub(super) fn vector_names(&self) -> Vec<Named> {
+        let vectors = self.vectors.read();
+        let names = |store: &VectorStore| store.indexes.iter().map(|(named, _)| named.clone()).collect();
+        vectors.as_ref().map(names).unwrap_or_default()
     }
 
     /// The named vectors that there are rows of, with their configurations.
     async fn indexed_vectors(&self) -> Result<Vec<(Named, VectorConfig)>> {
-        let names: Vec<Named> = self
-            .vectors
-            .read()
-            .as_ref()
-            .map(|store| store.indexes.iter().map(|(named, _)| named.clone()).collect())
-            .unwrap_or_default();
+        let names = self.vector_names();
         let mut found = Vec::with_capacity(names.len());
         for named in names {
             if let Some(config) = self.vector_config(&self.view(), &named.0, &named.1).await? {
@@ -266,6 +305,10 @@ impl<S: AsyncStorage> Engine<S> {
                 self.rebuild_index(&named, &config).await?;
                 return Ok(VectorStep::More);
             }
+            let unlinked = |index: &Index| index.structure.as_ref().map_or(0, Structure::unlinked);
+            if self.with_index(&named, unlinked).is_some_and(|rows| rows > 0) && self.bring_some(&named).await? {
+                return Ok(VectorStep::More);
+            }
             let mut vectors = self.vectors.write();
             let structure = vectors.as_mut().and_then(|store| store.index(&named)?.structure.as_mut());
             if let Some(structure) = structure.filter(|structure| structure.unlinked() > 0) {
@@ -273,7 +316,36 @@ impl<S: AsyncStorage> Engine<S> {
                 return Ok(VectorStep::More);
             }
         }
-        Ok(if self.vector_snapshot_due(SNAPSHOT_SHARE) { VectorStep::Snapshot } else { VectorStep::Done })
+        if !self.vector_snapshot_due(SNAPSHOT_SHARE) {
+            return Ok(VectorStep::Done);
+        }
+        for named in self.vector_names() {
+            if self.bring_some(&named).await? {
+                return Ok(VectorStep::More);
+            }
+        }
+        Ok(VectorStep::Snapshot)
+    }
+
+    /// Reads a bounded part of what is missing of an index; whether there was something.
+    async fn bring_some(&self, named: &Named) -> Result<bool> {
+        if self.with_index(named, Index::is_there) != Some(false) {
+            return Ok(false);
+        }
+        // Dropped indexes are made anew by the next step.
+        if self.bring_flat(named).await? {
+            let missing = |index: &Index| {
+                let mut pages = Vec::new();
+                index.need_all(&mut pages);
+                pages.truncate(PAGES_OF_STEP);
+                pages
+            };
+            let mut pages = self.with_index(named, missing).unwrap_or_default();
+            if !pages.is_empty() {
+                self.bring_missing(named, &mut pages, &mut Vec::new()).await?;
+            }
+        }
+        Ok(true)
     }
 
     /// Whether a snapshot of what is in memory is due: when more than one row of `share` is not in the last one.
@@ -293,6 +365,13 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// Makes the codes of a named vector anew, from the log. What was there is searched meanwhile, or every row.
     async fn rebuild_index(&self, named: &Named, config: &VectorConfig) -> Result<()> {
+        let need = |index: &Index, out: &mut Vec<u32>| {
+            index.rows.need_places(out);
+            true
+        };
+        if !self.bring(named, &need).await? {
+            return Ok(());
+        }
         let rows = self.with_index(named, |index| index.rows.len()).unwrap_or(0);
         let mut structure = Structure::new(Layout::of(config, rows));
         let mut vector = Vec::new();
@@ -318,7 +397,9 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// Room to search in.
     pub(super) fn take_scratch(&self) -> Scratch {
-        self.scratches.lock().pop().unwrap_or_default()
+        let mut scratch = self.scratches.lock().pop().unwrap_or_default();
+        scratch.begin_anew();
+        scratch
     }
 
     pub(super) fn give_scratch(&self, scratch: Scratch) {

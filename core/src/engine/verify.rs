@@ -145,9 +145,8 @@ impl<S: AsyncStorage> Engine<S> {
             if self.is_unfinished_snapshot(number).await.unwrap_or(true) {
                 continue;
             }
-            match self.read_vector_snapshot(number).await {
-                Ok(snapshot) if snapshot.is_whole() => positions.push((file, snapshot.position)),
-                Ok(_) => report.note(format!("{file}: what the snapshot says does not fit together")),
+            match self.check_vector_snapshot(number).await {
+                Ok(position) => positions.push((file, position)),
                 // One that was replaced meanwhile is no longer there.
                 Err(e) if e.is(ErrorCode::NotFound) => {}
                 Err(e) => report.damage(e)?,

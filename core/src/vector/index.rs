@@ -5,21 +5,21 @@
 //!
 //! Invariant: codes and graph are functions of the rows, of the configuration and of how far the graph was extended.
 
+mod stored;
+
+pub(crate) use stored::Unread;
+
 use super::{
     Codes, IndexKind, Metric, VectorConfig,
     code::int8,
     entry,
     flat::{self, Candidate, Flat},
-    hnsw::{self, Graph, Params, Scratch, parallel::Parallel},
+    hnsw::{self, Graph, Params, Scratch, Stopped, parallel::Parallel},
     mask::{Counted, Mask},
     rows::Rows,
     score::Query,
 };
-use crate::{
-    codec::{cursor::Cursor, varint::write_u64},
-    limits,
-    sync::Mutex,
-};
+use crate::{limits, sync::Mutex};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -66,7 +66,12 @@ pub(crate) struct Structure {
 #[derive(Clone)]
 enum Kept {
     Flat(Flat),
-    Bytes { codes: int8::Codes, graph: Graph },
+    /// What is flat in a file, until it is needed.
+    Unread(flat::Unread),
+    Bytes {
+        codes: int8::Codes,
+        graph: Graph,
+    },
 }
 
 /// What a search by codes found.
@@ -90,6 +95,7 @@ impl Structure {
     pub(crate) fn len(&self) -> usize {
         match &self.rows {
             Kept::Flat(flat) => flat.len(),
+            Kept::Unread(unread) => unread.len,
             Kept::Bytes { codes, .. } => codes.len(),
         }
     }
@@ -97,7 +103,7 @@ impl Structure {
     /// How many rows the graph reaches to.
     pub(crate) fn linked(&self) -> usize {
         match &self.rows {
-            Kept::Flat(_) => 0,
+            Kept::Flat(_) | Kept::Unread(_) => 0,
             Kept::Bytes { graph, .. } => graph.rows() as usize,
         }
     }
@@ -115,11 +121,12 @@ impl Structure {
     pub(crate) fn bytes(&self) -> usize {
         match &self.rows {
             Kept::Flat(flat) => flat.bytes(),
+            Kept::Unread(unread) => unread.bytes,
             Kept::Bytes { codes, graph } => codes.bytes() + graph.bytes(),
         }
     }
 
-    /// Adds a row of the layout's dimension.
+    /// Adds a row of the layout's dimension. To what is unread none is added: whoever counts them sees it.
     pub(crate) fn push(&mut self, row: &[f32]) {
         match &mut self.rows {
             Kept::Flat(flat) => {
@@ -128,6 +135,7 @@ impl Structure {
                     self.rows = self.bytes_of_floats();
                 }
             }
+            Kept::Unread(_) => {}
             Kept::Bytes { codes, .. } => codes.push(row),
         }
     }
@@ -156,8 +164,19 @@ impl Structure {
     }
 
     /// The `keep` best rows of a set by their codes, or more; `ef` is how many the graph follows.
-    pub(crate) fn search(&self, query: &Query, mask: &Counted, keep: usize, ef: usize, scratch: &mut Scratch) -> Found {
-        match &self.rows {
+    ///
+    /// # Errors
+    /// If something is missing: pages, or the codes as a whole. The same call goes on once it is there.
+    pub(crate) fn search(
+        &self,
+        query: &Query,
+        mask: &Counted,
+        keep: usize,
+        ef: usize,
+        scratch: &mut Scratch,
+    ) -> Result<Found, Stopped> {
+        let found = match &self.rows {
+            Kept::Unread(_) => return Err(Stopped),
             Kept::Flat(flat) => {
                 Found { by_graph: false, exact: flat.is_exact(), rows: flat.scan(query, Some(mask), keep) }
             }
@@ -171,13 +190,13 @@ impl Structure {
                     let count = if linked == len { mask.count() } else { mask.first(linked as usize) };
                     let filter = hnsw::Filter { accept: mask, count };
                     let filter = (count < linked as usize).then_some(filter);
-                    let walked = graph.search(codes, &probe, ef.max(keep), filter, scratch);
+                    let walked = graph.search(codes, &probe, ef.max(keep), filter, scratch)?;
                     by_graph = walked.is_some();
                     found.extend(walked.unwrap_or_default().iter().map(entry_of));
                 }
                 let from = if by_graph { linked } else { 0 };
                 if from < len {
-                    let scanned = hnsw::scan(codes, &probe, from..len, Some(mask), keep, scratch);
+                    let scanned = hnsw::scan(codes, &probe, from..len, Some(mask), keep, scratch)?;
                     found.extend(scanned.iter().map(entry_of));
                 }
                 found.sort_unstable();
@@ -188,69 +207,8 @@ impl Structure {
                 let rows = found.iter().rev().take(keep).map(candidate).collect();
                 Found { by_graph, exact: false, rows }
             }
-        }
-    }
-
-    /// Appends everything to bytes.
-    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
-        let Layout { dimension, metric, codes, graph } = self.layout;
-        let place = Codes::ALL.iter().position(|each| *each == codes).unwrap_or_default();
-        out.extend_from_slice(&(dimension as u16).to_le_bytes());
-        out.extend_from_slice(&[metric.number(), place as u8, u8::from(graph)]);
-        let part = |out: &mut Vec<u8>, write: &dyn Fn(&mut Vec<u8>)| {
-            let at = out.len();
-            out.extend_from_slice(&[0; 8]);
-            write(out);
-            let bytes = (out.len() - at - 8) as u64;
-            out[at..at + 8].copy_from_slice(&bytes.to_le_bytes());
         };
-        match &self.rows {
-            Kept::Flat(flat) => {
-                out.push(0);
-                part(out, &|out| flat.write_to(out));
-            }
-            Kept::Bytes { codes, graph } => {
-                out.push(1);
-                part(out, &|out| codes.write_to(out));
-                part(out, &|out| graph.write(&mut |bytes| out.extend_from_slice(bytes)));
-            }
-        }
-    }
-
-    /// What was written. `None` if that is not what the bytes are.
-    pub(crate) fn read_from(input: &mut Cursor<'_>) -> Option<Structure> {
-        let dimension = usize::from(u16::from_le_bytes(input.array()?));
-        let metric = Metric::from_number(input.u8()?)?;
-        let codes = *Codes::ALL.get(usize::from(input.u8()?))?;
-        let graph = input.u8().filter(|flag| *flag < 2)? == 1;
-        let layout = Layout { dimension, metric, codes, graph };
-        let rows = match input.u8()? {
-            0 => {
-                let flat = Flat::read_from(part(input)?)?;
-                let same = (flat.dimension(), flat.metric(), flat.codes()) == (dimension, metric, flat_codes(codes));
-                Kept::Flat(flat).filter_if(same)?
-            }
-            1 if codes == Codes::I8 => {
-                let codes = int8::Codes::read_from(part(input)?, metric, dimension)?;
-                let graph = Graph::read(part(input)?).ok()?;
-                let same = graph.rows() as usize <= codes.len();
-                Kept::Bytes { codes, graph }.filter_if(same)?
-            }
-            _ => return None,
-        };
-        Some(Structure { layout, rows })
-    }
-}
-
-/// Bytes with their length in front.
-fn part<'i>(input: &mut Cursor<'i>) -> Option<&'i [u8]> {
-    let bytes = input.u64()?;
-    input.bytes(usize::try_from(bytes).ok()?)
-}
-
-impl Kept {
-    fn filter_if(self, keep: bool) -> Option<Kept> {
-        keep.then_some(self)
+        Ok(found)
     }
 }
 
@@ -361,31 +319,6 @@ impl Index {
     pub(crate) fn ready(&self, config: &VectorConfig) -> Option<&Structure> {
         let layout = Layout::of(config, self.rows.len());
         self.structure.as_ref().filter(|s| s.len() == self.rows.len() && s.layout == layout)
-    }
-
-    /// Appends everything but what filters say to bytes.
-    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
-        write_u64(out, self.dimension as u64);
-        self.rows.write_to(out);
-        // Codes that lag behind the rows are made anew.
-        match self.structure.as_ref().filter(|structure| structure.len() == self.rows.len()) {
-            None => out.push(0),
-            Some(structure) => {
-                out.push(1);
-                structure.write_to(out);
-            }
-        }
-    }
-
-    /// What was written. `None` if that is not what the bytes are.
-    pub(crate) fn read_from(input: &mut Cursor<'_>) -> Option<Index> {
-        let mut index = Index::new(input.length(limits::VECTOR_DIMENSION_MAX).filter(|dimension| *dimension > 0)?);
-        index.rows = Rows::read_from(input)?;
-        if input.u8().filter(|flag| *flag < 2)? == 1 {
-            let fits = |s: &Structure| s.len() == index.rows.len() && s.layout.dimension == index.dimension;
-            index.structure = Some(Structure::read_from(input).filter(fits)?);
-        }
-        Some(index)
     }
 
     /// The rows of a set that a filter is known to take, and those that it was not asked about yet.

@@ -12,6 +12,7 @@ pub(crate) mod index;
 mod kernel;
 pub(crate) mod mask;
 mod metric;
+pub(crate) mod paged;
 pub(crate) mod rows;
 pub(crate) mod score;
 pub(crate) mod vectors;

@@ -9,13 +9,14 @@
 //! Invariant: sums are integers, and what is done with them is one multiplication or addition at a time, so that a score has
 //! the same bits on every platform.
 
-mod bytes;
+mod stored;
 #[cfg(test)]
 mod tests;
 
 use crate::vector::{
     kernel::int8::{self, lines::Lines},
     metric::Metric,
+    paged::Pages,
 };
 use alloc::vec::Vec;
 
@@ -33,6 +34,7 @@ pub(crate) struct Codes {
     dimension: usize,
     stride: usize,
     bytes: Lines<i8>,
+    there: Pages,
     scales: Vec<f32>,
     /// One for each row with the Euclidean distance, none otherwise.
     biases: Vec<f32>,
@@ -89,7 +91,8 @@ impl Codes {
             _ => alloc::vec![0.0; dimension],
         };
         let stride = dimension.next_multiple_of(PAD).max(PAD);
-        Codes { metric, centre, dimension, stride, bytes: Lines::new(), scales: Vec::new(), biases: Vec::new() }
+        let (bytes, there) = (Lines::new(), Pages::default());
+        Codes { metric, centre, dimension, stride, bytes, there, scales: Vec::new(), biases: Vec::new() }
     }
 
     /// How many rows there are.
@@ -201,46 +204,11 @@ impl Codes {
         }
     }
 
-    /// Appends everything to bytes: the number of rows, the centre, codes, scales, biases.
-    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&(self.len() as u64).to_le_bytes());
-        self.centre.iter().for_each(|x| out.extend_from_slice(&x.to_le_bytes()));
-        out.extend(self.bytes.iter().map(|byte| *byte as u8));
-        self.scales.iter().chain(&self.biases).for_each(|x| out.extend_from_slice(&x.to_le_bytes()));
-    }
-
-    /// What was written, of a metric and dimension. `None` if that is not what the bytes are: as many as they should be, and
-    /// only finite numbers.
-    pub(crate) fn read_from(bytes: &[u8], metric: Metric, dimension: usize) -> Option<Codes> {
-        let (count, rest) = bytes.split_first_chunk()?;
-        let count = usize::try_from(u64::from_le_bytes(*count)).ok()?;
-        let (centre, rest) = rest.split_at_checked(4 * dimension)?;
-        let mut codes = Codes::new(metric, dimension, &floats(centre)?);
-        let (rows, rest) = rest.split_at_checked(codes.stride.checked_mul(count)?)?;
-        let (scales, biases) = rest.split_at_checked(count.checked_mul(4)?)?;
-        let biased = if metric == Metric::Euclidean { scales.len() } else { 0 };
-        if biases.len() != biased {
-            return None;
-        }
-        codes.reserve_exact(count);
-        codes.bytes.resize(rows.len(), 0);
-        codes.bytes.iter_mut().zip(rows).for_each(|(to, byte)| *to = *byte as i8);
-        codes.scales.extend(floats(scales)?);
-        codes.biases.extend(floats(biases)?);
-        Some(codes)
-    }
-
     /// Bytes of memory that it holds.
     pub(crate) fn bytes(&self) -> usize {
         let floats = self.scales.capacity() + self.biases.capacity() + self.centre.capacity();
         self.bytes.bytes() + floats * size_of::<f32>()
     }
-}
-
-/// Finite numbers, little-endian.
-fn floats(bytes: &[u8]) -> Option<Vec<f32>> {
-    let numbers: Vec<f32> = bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    numbers.iter().all(|x| x.is_finite()).then_some(numbers)
 }
 
 /// Makes room for one more by a sixteenth at a time: the bytes of these arrays are counted.

@@ -58,6 +58,11 @@ impl Residuals {
         &self.centre
     }
 
+    /// The centre, to be read over.
+    pub(crate) fn centre_mut(&mut self) -> &mut [f32] {
+        &mut self.centre
+    }
+
     /// The residual of a row, and its bias.
     pub(crate) fn of_row(&self, row: &[f32]) -> (Vec<f32>, f32) {
         let mut residual = directed(self.metric, row);

@@ -1,7 +1,7 @@
 //! Rows as codes of their residuals. A row's value, the larger the nearer, is the product of the query with its code times
 //! its scale, plus its bias.
 
-use super::{Candidate, Codes, best::Best, bytes, exact::Exact};
+use super::{Candidate, Codes, best::Best, exact::Exact, stored::are_finite};
 use crate::vector::{
     code::{
         bits, half, int4,
@@ -10,10 +10,12 @@ use crate::vector::{
     },
     kernel::{
         float,
+        int8::lines::Lines,
         lookup::{self, Block, ROWS, Unit, Visit},
     },
     mask::Mask,
     metric::Metric,
+    paged::{Array, ArrayMut},
     score::Query,
 };
 use alloc::{vec, vec::Vec};
@@ -34,8 +36,8 @@ pub(super) struct Coded {
 #[derive(Clone, Debug)]
 enum Packed {
     Half(Vec<u16>),
-    Int4(Vec<Unit>),
-    Bits(Vec<Unit>),
+    Int4(Lines<Unit>),
+    Bits(Lines<Unit>),
 }
 
 impl Coded {
@@ -46,8 +48,8 @@ impl Coded {
             residuals: Residuals::train(metric, dimension, rows.rows()),
             packed: match codes {
                 Codes::F32 | Codes::F16 => Packed::Half(Vec::new()),
-                Codes::I4 => Packed::Int4(Vec::new()),
-                Codes::Binary => Packed::Bits(Vec::new()),
+                Codes::I4 => Packed::Int4(Lines::new()),
+                Codes::Binary => Packed::Bits(Lines::new()),
             },
             scales: Vec::new(),
             biases: Vec::new(),
@@ -64,44 +66,64 @@ impl Coded {
     pub(super) fn bytes(&self) -> usize {
         let codes = match &self.packed {
             Packed::Half(codes) => codes.capacity() * size_of::<u16>(),
-            Packed::Int4(units) | Packed::Bits(units) => units.capacity() * size_of::<Unit>(),
+            Packed::Int4(units) | Packed::Bits(units) => units.bytes(),
         };
         codes + (self.scales.capacity() + self.biases.capacity()) * size_of::<Block>()
     }
 
-    /// Appends everything to bytes.
-    pub(super) fn write_to(&self, to: &mut Vec<u8>) {
-        bytes::put_floats(to, self.residuals.centre());
-        bytes::put_floats(to, self.scales.as_flattened());
-        bytes::put_floats(to, self.biases.as_flattened());
-        match &self.packed {
-            Packed::Half(codes) => codes.iter().for_each(|code| to.extend_from_slice(&code.to_le_bytes())),
-            Packed::Int4(units) | Packed::Bits(units) => units.iter().for_each(|unit| to.extend_from_slice(&unit.0)),
+    /// Bytes of the arrays of so many rows: centre, scales, biases, codes.
+    pub(super) fn lengths(dimension: usize, metric: Metric, codes: Codes, len: usize) -> Option<[usize; 4]> {
+        let blocks = len.div_ceil(ROWS);
+        let numbers = blocks.checked_mul(size_of::<Block>())?;
+        let biases = if metric == Metric::Euclidean { numbers } else { 0 };
+        let units = |columns| blocks.checked_mul(lookup::units(columns))?.checked_mul(size_of::<Unit>());
+        let codes = match codes {
+            Codes::F32 | Codes::F16 => len.checked_mul(dimension + float::padding(dimension))?.checked_mul(2)?,
+            Codes::I4 => units(dimension)?,
+            Codes::Binary => units(dimension.div_ceil(bits::SIGNS))?,
+        };
+        Some([dimension * 4, numbers, biases, codes])
+    }
+
+    /// So many rows, to be read.
+    pub(super) fn zeroed(dimension: usize, metric: Metric, codes: Codes, len: usize) -> Coded {
+        let [_, scales, biases, bytes] = Coded::lengths(dimension, metric, codes, len).unwrap_or_default();
+        let blocks = |bytes| vec![[0.0; ROWS]; bytes / size_of::<Block>()];
+        let units = || Lines::zeroed(bytes / size_of::<Unit>());
+        Coded {
+            metric,
+            residuals: Residuals::with_centre(metric, vec![0.0; dimension]),
+            packed: match codes {
+                Codes::F32 | Codes::F16 => Packed::Half(vec![0; bytes / 2]),
+                Codes::I4 => Packed::Int4(units()),
+                Codes::Binary => Packed::Bits(units()),
+            },
+            scales: blocks(scales),
+            biases: blocks(biases),
+            len,
         }
     }
 
-    /// What was written, at the front of the bytes, unless it is not that many rows.
-    pub(super) fn read_from(
-        from: &mut &[u8],
-        dimension: usize,
-        metric: Metric,
-        codes: Codes,
-        len: usize,
-    ) -> Option<Coded> {
-        let blocks = len.div_ceil(ROWS);
-        let residuals = Residuals::with_centre(metric, bytes::take_floats(from, dimension)?);
-        let scales = bytes::take_blocks(from, blocks)?;
-        let biases = bytes::take_blocks(from, if metric == Metric::Euclidean { blocks } else { 0 })?;
-        let packed = match codes {
-            Codes::F32 => return None,
-            Codes::F16 => Packed::Half(bytes::take(from, len.checked_mul(dimension + float::padding(dimension))?)?),
-            Codes::I4 => Packed::Int4(bytes::take_units(from, blocks.checked_mul(lookup::units(dimension))?)?),
-            Codes::Binary => {
-                let per_block = lookup::units(dimension.div_ceil(bits::SIGNS));
-                Packed::Bits(bytes::take_units(from, blocks.checked_mul(per_block)?)?)
-            }
-        };
-        Some(Coded { metric, residuals, packed, scales, biases, len })
+    pub(super) fn arrays<'s>(&'s self, out: &mut Vec<Array<'s>>) {
+        out.extend([Array::of(self.residuals.centre()), Array::of(&self.scales), Array::of(&self.biases)]);
+        out.push(match &self.packed {
+            Packed::Half(codes) => Array::of(codes),
+            Packed::Int4(units) | Packed::Bits(units) => Array::of(units),
+        });
+    }
+
+    pub(super) fn arrays_mut<'s>(&'s mut self, out: &mut Vec<ArrayMut<'s>>) {
+        out.push(ArrayMut::of(self.residuals.centre_mut(), None));
+        out.extend([&mut self.scales, &mut self.biases].map(|blocks| ArrayMut::of(blocks, None)));
+        out.push(match &mut self.packed {
+            Packed::Half(codes) => ArrayMut::of(codes, None),
+            Packed::Int4(units) | Packed::Bits(units) => ArrayMut::of(units, None),
+        });
+    }
+
+    pub(super) fn check(&self) -> bool {
+        let numbers = [self.residuals.centre(), self.scales.as_flattened(), self.biases.as_flattened()];
+        numbers.into_iter().all(are_finite)
     }
 
     pub(super) fn push(&mut self, row: &[f32]) {
@@ -193,10 +215,10 @@ impl Coded {
 }
 
 /// Adds the codes of a row at its place in the last block.
-fn pack(units: &mut Vec<Unit>, place: usize, codes: &[u8]) {
+fn pack(units: &mut Lines<Unit>, place: usize, codes: &[u8]) {
     let per_block = lookup::units(codes.len());
     if place == 0 {
-        super::extend(units, repeat_n(Unit([0; 64]), per_block));
+        units.resize(units.len() + per_block, Unit([0; 64]));
     }
     let start = units.len() - per_block;
     for (column, code) in codes.iter().enumerate() {

@@ -1,12 +1,13 @@
 //! Rows as they are: 32 bits a component, and the length of each if the metric needs it.
 
-use super::{Candidate, best::Best, bytes};
+use super::{Candidate, best::Best, stored::are_finite};
 use crate::vector::{
     mask::Mask,
     metric::Metric,
+    paged::{Array, ArrayMut},
     score::{self, Query},
 };
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 #[derive(Clone, Debug)]
 pub(super) struct Exact {
@@ -38,17 +39,28 @@ impl Exact {
         self.len += 1;
     }
 
-    /// Appends everything to bytes.
-    pub(super) fn write_to(&self, to: &mut Vec<u8>) {
-        bytes::put_floats(to, &self.components);
-        bytes::put_floats(to, &self.norms);
+    /// Bytes of the arrays of so many rows.
+    pub(super) fn lengths(dimension: usize, metric: Metric, len: usize) -> Option<[usize; 4]> {
+        let norms = if metric == Metric::Cosine { len } else { 0 };
+        Some([len.checked_mul(dimension)?.checked_mul(4)?, norms.checked_mul(4)?, 0, 0])
     }
 
-    /// What was written, at the front of the bytes, unless it is not that many rows.
-    pub(super) fn read_from(from: &mut &[u8], dimension: usize, metric: Metric, len: usize) -> Option<Exact> {
-        let components = bytes::take_floats(from, len.checked_mul(dimension)?)?;
-        let norms = bytes::take_floats(from, if metric == Metric::Cosine { len } else { 0 })?;
-        Some(Exact { dimension, metric, components, norms, len })
+    /// So many rows, to be read.
+    pub(super) fn zeroed(dimension: usize, metric: Metric, len: usize) -> Exact {
+        let norms = vec![0.0; if metric == Metric::Cosine { len } else { 0 }];
+        Exact { dimension, metric, components: vec![0.0; len * dimension], norms, len }
+    }
+
+    pub(super) fn arrays<'s>(&'s self, out: &mut Vec<Array<'s>>) {
+        out.extend([&self.components, &self.norms].map(|floats| Array::of(floats)));
+    }
+
+    pub(super) fn arrays_mut<'s>(&'s mut self, out: &mut Vec<ArrayMut<'s>>) {
+        out.extend([&mut self.components, &mut self.norms].map(|floats| ArrayMut::of(floats, None)));
+    }
+
+    pub(super) fn check(&self) -> bool {
+        are_finite(&self.components) && are_finite(&self.norms)
     }
 
     /// A row as it was pushed.

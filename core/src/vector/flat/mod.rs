@@ -3,19 +3,17 @@
 //! Invariant: what is kept and what a scan returns are functions of the rows, their order and the query alone.
 
 mod best;
-mod bytes;
 mod coded;
 mod exact;
+mod stored;
 #[cfg(test)]
 mod tests;
 
-use crate::{
-    limits::VECTOR_DIMENSION_MAX,
-    vector::{mask::Mask, metric::Metric, score::Query},
-};
+use crate::vector::{mask::Mask, metric::Metric, score::Query};
 use alloc::vec::Vec;
 use coded::Coded;
 use exact::Exact;
+pub(crate) use stored::Unread;
 
 /// Rows from which a centre is computed. Until there are as many, they are kept as they are.
 pub(crate) const TRAINING_ROWS: usize = 1024;
@@ -34,16 +32,8 @@ pub(crate) enum Codes {
 }
 
 impl Codes {
+    #[cfg(test)]
     pub(crate) const ALL: &'static [Codes] = &[Codes::F32, Codes::F16, Codes::I4, Codes::Binary];
-
-    pub(crate) const fn number(self) -> u8 {
-        match self {
-            Codes::F32 => 0,
-            Codes::F16 => 1,
-            Codes::I4 => 2,
-            Codes::Binary => 3,
-        }
-    }
 
     /// How many rows a scan has to keep so that the best `k` are among them: 0.999 of the best 10 and 100, on each of three
     /// sets of 100,000 to 1,000,000 rows. Of binary codes it is 0.998 on the kindest of them, and 0.76 on another.
@@ -54,10 +44,6 @@ impl Codes {
             Codes::I4 => k.saturating_mul(4).saturating_add(160),
             Codes::Binary => k.saturating_mul(16).saturating_add(240),
         }
-    }
-
-    pub(crate) fn from_number(number: u8) -> Option<Codes> {
-        Codes::ALL.iter().copied().find(|codes| codes.number() == number)
     }
 }
 
@@ -135,35 +121,6 @@ impl Flat {
     /// Whether so many rows are kept as codes.
     fn coded(codes: Codes, rows: usize) -> bool {
         codes != Codes::F32 && rows >= TRAINING_ROWS
-    }
-
-    /// Appends everything to bytes.
-    pub(crate) fn write_to(&self, to: &mut Vec<u8>) {
-        to.extend_from_slice(&[self.codes.number(), self.metric.number()]);
-        to.extend_from_slice(&(self.dimension as u16).to_le_bytes());
-        to.extend_from_slice(&(self.len() as u32).to_le_bytes());
-        match &self.rows {
-            Rows::Exact(exact) => exact.write_to(to),
-            Rows::Coded(coded) => coded.write_to(to),
-        }
-    }
-
-    /// What was written. None if that is not what the bytes are; damage that could have been written is not noticed.
-    pub(crate) fn read_from(bytes: &[u8]) -> Option<Flat> {
-        let (header, mut rest) = bytes.split_first_chunk::<8>()?;
-        let [codes, metric, d0, d1, len @ ..] = *header;
-        let (codes, metric) = (Codes::from_number(codes)?, Metric::from_number(metric)?);
-        let dimension = usize::from(u16::from_le_bytes([d0, d1]));
-        let len = u32::from_le_bytes(len) as usize;
-        if !(1..=VECTOR_DIMENSION_MAX).contains(&dimension) {
-            return None;
-        }
-        let rows = if Flat::coded(codes, len) {
-            Rows::Coded(Coded::read_from(&mut rest, dimension, metric, codes, len)?)
-        } else {
-            Rows::Exact(Exact::read_from(&mut rest, dimension, metric, len)?)
-        };
-        rest.is_empty().then_some(Flat { dimension, metric, codes, rows })
     }
 
     /// Adds a row. It has the dimension of the others, and its components are finite and within their bound.

@@ -38,10 +38,10 @@ const AGAIN_AT_ONCE: usize = 64;
 pub(super) const PARALLEL_MIN: usize = 64;
 
 impl Graph {
-    /// Takes in the rows up to `up_to`, at most those that there are codes of.
+    /// Takes in the rows up to `up_to`, at most those that there are codes of. Without all pages it takes in none.
     pub(crate) fn extend(&mut self, codes: &Codes, up_to: u32, parallel: &dyn Parallel) {
         let up_to = (up_to as usize).min(codes.len()).min(ROW_MAX as usize) as u32;
-        if self.rows >= up_to {
+        if self.rows >= up_to || !self.is_there() || !codes.are_there() {
             return;
         }
         let mut tasks = tasks(parallel);
@@ -115,7 +115,7 @@ impl Graph {
         let probe = codes.row(new);
         scratch.batch.clear();
         scratch.batch.extend_from_slice(peers);
-        scratch.score(codes, probe);
+        let _whole = scratch.score(codes, probe);
         entries.clear();
         entries.extend(scratch.batch.iter().zip(&scratch.scores).map(|(peer, score)| entry(*score, *peer)));
 
@@ -127,7 +127,10 @@ impl Graph {
                 && on <= top
             {
                 *row = match on {
-                    _ if on > own => walk::descend(&self.links.higher(on), codes, probe, *row, scratch),
+                    _ if on > own => {
+                        let reached = walk::descend(&self.links.higher(on), codes, probe, *row, scratch);
+                        reached.unwrap_or_else(|row| row)
+                    }
                     0 => walk::nearest(&self.links.lowest(), codes, probe, *row, scratch),
                     _ => walk::nearest(&self.links.higher(on), codes, probe, *row, scratch),
                 };
@@ -192,7 +195,7 @@ impl Graph {
             links::write(&mut lists[at..], &scratch.batch);
             return;
         }
-        scratch.score(codes, codes.row(row));
+        let _whole = scratch.score(codes, codes.row(row));
         entries.clear();
         entries.extend(scratch.batch.iter().zip(&scratch.scores).map(|(other, score)| entry(*score, *other)));
         entries.sort_unstable();

@@ -26,6 +26,12 @@ pub(super) fn level(row: u32, m: u32) -> u8 {
     level
 }
 
+/// Which rows stand above the lowest level. All rows are asked when a graph is opened: the division is done once.
+pub(super) fn stands_higher(m: u32) -> impl Fn(u32) -> bool {
+    let bound = u64::MAX / u64::from(m.max(2));
+    move |row| mix(u64::from(row)) <= bound
+}
+
 /// SplitMix64 (Steele, Lea and Flood, 2014): every bit of the result depends on every bit of the number.
 fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -60,6 +66,8 @@ mod tests {
                 counts[level(row, m) as usize] += 1;
             }
             let above = 100_000 - counts[0];
+            let stands_higher = stands_higher(m);
+            assert_eq!((0..100_000).filter(|row| stands_higher(*row)).count(), above as usize);
             assert!(above.abs_diff(100_000 / m) < 100_000 / m / 10, "m {m}: {above} rows above the lowest level");
         }
         // The same on every platform and for ever: files hold graphs that were built with it.

@@ -7,8 +7,8 @@
 //! Invariant: a list is filled from its front and the rest is `NONE`; it names rows of its own level only, none twice and
 //! never the row itself.
 
-use super::level::level;
-use crate::vector::kernel::int8::lines::Lines;
+use super::level::{level, stands_higher};
+use crate::vector::{kernel::int8::lines::Lines, paged::Pages};
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -32,17 +32,20 @@ pub(super) fn write(list: &mut [u32], rows: &[u32]) {
 #[derive(Clone)]
 pub(super) struct Links {
     m: u32,
-    lowest: Lines<u32>,
+    pub(super) lowest: Lines<u32>,
+    /// Of the lowest level.
+    pub(super) there: Pages,
     /// The rows that stand on higher levels, ascending.
     rows: Vec<u32>,
     /// The number of the first list of each, and behind the last that of the next.
     starts: Vec<u32>,
-    upper: Vec<u32>,
+    pub(super) upper: Vec<u32>,
 }
 
 impl Links {
     pub(super) fn new(m: u32) -> Links {
-        Links { m, lowest: Lines::new(), rows: Vec::new(), starts: alloc::vec![0], upper: Vec::new() }
+        let (lowest, there) = (Lines::new(), Pages::default());
+        Links { m, lowest, there, rows: Vec::new(), starts: alloc::vec![0], upper: Vec::new() }
     }
 
     /// Places of a list of a level.
@@ -56,23 +59,21 @@ impl Links {
         self.grow_higher(rows);
     }
 
-    /// As many rows, whose lists are to be written.
-    pub(super) fn unfilled(m: u32, rows: u32) -> Links {
+    /// So many rows, whose lists are to be read.
+    pub(super) fn stored(m: u32, rows: u32) -> Links {
         let mut links = Links::new(m);
-        links.lowest.reserve_exact(rows as usize * links.places(0));
-        links.lowest.resize_unfilled(rows as usize * links.places(0));
+        links.lowest = Lines::zeroed(rows as usize * links.places(0));
         links.grow_higher(0..rows);
         links
     }
 
     fn grow_higher(&mut self, rows: Range<u32>) {
-        for row in rows {
+        let stands_higher = stands_higher(self.m);
+        for row in rows.filter(|row| stands_higher(*row)) {
             let level = level(row, self.m);
-            if level > 0 {
-                self.rows.push(row);
-                self.upper.resize(self.upper.len() + usize::from(level) * self.m as usize, NONE);
-                self.starts.push((self.upper.len() / self.m as usize) as u32);
-            }
+            self.rows.push(row);
+            self.upper.resize(self.upper.len() + usize::from(level) * self.m as usize, NONE);
+            self.starts.push((self.upper.len() / self.m as usize) as u32);
         }
     }
 
@@ -111,7 +112,7 @@ impl Links {
 
     /// One level, to be read.
     pub(super) fn lowest(&self) -> Lowest<'_> {
-        Lowest { lists: &self.lowest, places: self.places(0) }
+        Lowest { lists: &self.lowest, places: self.places(0), there: &self.there }
     }
 
     /// One level above the lowest, to be read.
@@ -125,13 +126,22 @@ impl Links {
         self.rows.iter().zip(levels).filter(move |(_, levels)| *levels >= u32::from(level)).map(|(row, _)| *row)
     }
 
-    /// The arrays that are stored: what else there is follows from the number of rows.
-    pub(super) fn arrays(&self) -> [&[u32]; 2] {
-        [&self.lowest, &self.upper]
+    /// The lists of the lowest level, one after the other. What else there is follows from the number of rows and
+    /// [`upper`](Self::upper).
+    pub(super) fn all_lowest(&self) -> &[u32] {
+        &self.lowest
     }
 
-    pub(super) fn arrays_mut(&mut self) -> [&mut [u32]; 2] {
-        [&mut self.lowest, &mut self.upper]
+    /// The lists of the levels above it.
+    pub(super) fn upper(&self) -> &[u32] {
+        &self.upper
+    }
+
+    /// The same, each with its row.
+    pub(super) fn upper_lists(&self) -> impl Iterator<Item = (u32, &[u32])> {
+        let counts = self.starts.windows(2).map(|pair| (pair[1] - pair[0]) as usize);
+        let rows = self.rows.iter().zip(counts).flat_map(|(row, count)| core::iter::repeat_n(*row, count));
+        rows.zip(self.upper.chunks_exact(self.m as usize))
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -143,17 +153,42 @@ impl Links {
 pub(super) trait Layer: Sync {
     /// The list of a row.
     fn list(&self, row: u32) -> &[u32];
+
+    /// Whether it is there. If not, adds its pages to those that are missing.
+    #[inline]
+    fn need(&self, row: u32, missing: &mut Vec<u32>) -> bool {
+        let _ = (row, missing);
+        true
+    }
+
+    /// Whether every list is there.
+    #[inline]
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 pub(super) struct Lowest<'a> {
     lists: &'a Lines<u32>,
     places: usize,
+    there: &'a Pages,
 }
 
 impl Layer for Lowest<'_> {
     #[inline]
     fn list(&self, row: u32) -> &[u32] {
         &self.lists[row as usize * self.places..][..self.places]
+    }
+
+    #[inline]
+    fn need(&self, row: u32, missing: &mut Vec<u32>) -> bool {
+        let list = self.places * size_of::<u32>();
+        self.there.are_all() || self.there.need(row as usize * list..(row as usize + 1) * list, missing)
+    }
+
+    #[inline]
+    fn is_whole(&self) -> bool {
+        self.there.are_all()
     }
 }
 

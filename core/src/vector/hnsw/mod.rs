@@ -6,7 +6,6 @@
 
 mod bits;
 mod build;
-mod bytes;
 mod level;
 mod links;
 pub(crate) mod parallel;
@@ -14,13 +13,14 @@ mod pool;
 mod remove;
 mod search;
 mod select;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod walk;
 
 pub(crate) use level::boundary;
 pub(crate) use search::{Candidate, Filter, scan};
-pub(crate) use walk::Scratch;
+pub(crate) use walk::{Scratch, Stopped};
 
 use crate::limits::{GRAPH_EF_CONSTRUCTION_MAX, GRAPH_LINKS_MAX};
 use alloc::vec::Vec;

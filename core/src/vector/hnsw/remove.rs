@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 
 impl Graph {
     /// Removes rows, also such as it does not reach to yet. Their codes have to be there still. It reads every list once, so
-    /// many rows at a time cost less than one by one.
+    /// many rows at a time cost less than one by one. All pages have to be there.
     pub(crate) fn remove(&mut self, codes: &Codes, rows: &[u32], parallel: &dyn Parallel) {
         let new = |row: &&u32| (**row as usize) < codes.len() && !contains(&self.removed, **row);
         let mut leaving: Vec<u32> = rows.iter().filter(new).copied().collect();

@@ -2,7 +2,7 @@
 
 use super::{
     Graph, pool,
-    walk::{self, Scratch},
+    walk::{self, Scratch, Stage, Stopped},
 };
 use crate::vector::{
     code::int8::{Codes, Probe, Query},
@@ -54,8 +54,11 @@ const AT_ONCE: usize = 64;
 
 impl Graph {
     /// The best `ef` rows by code, best first, of equal scores the smaller row first. Without a filter there is always an
-    /// answer. With one there may be more than `ef`, and `None` says that a [`scan`] of the accepted rows is what to do: it is faster, or the graph could miss
-    /// some of them.
+    /// answer. With one there may be more than `ef`, and `None` says that a [`scan`] of the accepted rows is what to do: it is
+    /// faster, or the graph could miss some of them.
+    ///
+    /// # Errors
+    /// If something is missing: the same call goes on once it is there.
     pub(crate) fn search<'s>(
         &self,
         codes: &Codes,
@@ -63,27 +66,42 @@ impl Graph {
         ef: usize,
         filter: Option<Filter<'_>>,
         scratch: &'s mut Scratch,
-    ) -> Option<&'s [Candidate]> {
+    ) -> Result<Option<&'s [Candidate]>, Stopped> {
         let probe = query.probe();
-        scratch.scored = 0;
-        match filter {
-            None => self.walk(codes, probe, ef, scratch),
-            Some(filter) if self.walk_nearly_all(codes, probe, ef, filter, scratch) => {}
-            Some(filter) if filter.count <= ef.saturating_mul(SCAN_SHARE) => return None,
-            Some(filter) => self.walk_accepted(codes, probe, ef, filter, scratch)?,
+        // A graph that has grown meanwhile is searched from the begin.
+        if scratch.stage == Stage::Begin || scratch.rows != self.rows {
+            scratch.begin_anew();
+            (scratch.scored, scratch.rows) = (0, self.rows);
         }
-        Some(scratch.found())
+        let walked = match filter {
+            None => self.walk(codes, probe, ef, scratch).map(|()| true)?,
+            Some(filter) if !scratch.narrowed && self.walk_nearly_all(codes, probe, ef, filter, scratch)? => true,
+            Some(filter) if filter.count <= ef.saturating_mul(SCAN_SHARE) => false,
+            Some(filter) => self.walk_accepted(codes, probe, ef, filter, scratch)?,
+        };
+        scratch.stage = Stage::Begin;
+        Ok(walked.then(|| scratch.found()))
     }
 
-    fn walk(&self, codes: &Codes, probe: Probe<'_>, ef: usize, scratch: &mut Scratch) {
-        scratch.reset(self.rows as usize, ef.max(1), usize::MAX);
-        if let Some(entry) = self.entry {
-            let mut row = entry.row;
-            for level in (1..=entry.level).rev() {
-                row = walk::descend(&self.links.higher(level), codes, probe, row, scratch);
-            }
-            walk::nearest(&self.links.lowest(), codes, probe, row, scratch);
+    fn walk(&self, codes: &Codes, probe: Probe<'_>, ef: usize, scratch: &mut Scratch) -> Result<(), Stopped> {
+        if scratch.stage == Stage::Begin {
+            scratch.reset(self.rows as usize, ef.max(1), usize::MAX);
+            let Some(entry) = self.entry else { return Ok(()) };
+            scratch.stage = Stage::Down { row: entry.row, level: entry.level };
         }
+        if let Stage::Down { mut row, mut level } = scratch.stage {
+            while level > 0 {
+                let reached = walk::descend(&self.links.higher(level), codes, probe, row, scratch);
+                row = reached.map_err(|row| {
+                    scratch.stage = Stage::Down { row, level };
+                    Stopped
+                })?;
+                level -= 1;
+            }
+            scratch.begin(row);
+            scratch.stage = Stage::Across;
+        }
+        walk::walk(&self.links.lowest(), codes, probe, scratch)
     }
 
     /// `false` unless nearly all rows are accepted, near the query as well.
@@ -94,15 +112,18 @@ impl Graph {
         ef: usize,
         filter: Filter<'_>,
         scratch: &mut Scratch,
-    ) -> bool {
+    ) -> Result<bool, Stopped> {
         let rows = self.rows as usize;
         if rows.saturating_sub(filter.count).saturating_mul(NEARLY_ALL_SHARE) > rows {
-            return false;
+            return Ok(false);
         }
         let expected = ef.saturating_mul(rows) / filter.count.max(1);
-        self.walk(codes, probe, expected.saturating_add(NEARLY_ALL_MORE), scratch);
+        self.walk(codes, probe, expected.saturating_add(NEARLY_ALL_MORE), scratch)?;
         scratch.pool.retain(|row| filter.accept.contains(row));
-        scratch.pool.entries().len() >= filter.count.min(ef)
+        let enough = scratch.pool.entries().len() >= filter.count.min(ef);
+        // What follows begins anew, and if it stops it does not come here again.
+        (scratch.stage, scratch.narrowed) = (Stage::Begin, !enough);
+        Ok(enough)
     }
 
     fn walk_accepted(
@@ -112,33 +133,44 @@ impl Graph {
         ef: usize,
         filter: Filter<'_>,
         scratch: &mut Scratch,
-    ) -> Option<()> {
-        self.walk(codes, probe, PROBED, scratch);
-        let mut near = [0; PROBED];
-        let mut length = 0;
-        for entry in scratch.pool.entries().iter().filter(|entry| filter.accept.contains(pool::row(**entry))) {
-            near[length] = *entry & !1;
-            length += 1;
-        }
-        if length < PROBED_MIN {
-            return None;
-        }
-        // Where fewer are accepted near the query than elsewhere, the nearest accepted ones are further away, in a shell that has
-        // more rows in it.
-        let expected = (filter.count.min(self.rows as usize) * PROBED).checked_div(self.rows as usize).unwrap_or(0);
-        let ef = ef + THINNER * expected.saturating_sub(length);
-        scratch.reset(self.rows as usize, ef, usize::MAX);
-        for entry in &near[..length] {
-            scratch.seen.insert(pool::row(*entry));
-            scratch.pool.offer(*entry);
-        }
-        let budget = scratch.scored + filter.count / BUDGET_SHARE;
-        let within = walk::walk_accepted(&self.links.lowest(), codes, probe, filter.accept, budget, scratch);
-        (within && scratch.pool.entries().len() >= filter.count.min(ef)).then_some(())
+    ) -> Result<bool, Stopped> {
+        let (count, budget) = match scratch.stage {
+            Stage::Accepted { count, budget } => (count, budget),
+            _ => {
+                self.walk(codes, probe, PROBED, scratch)?;
+                let mut near = [0; PROBED];
+                let mut length = 0;
+                for entry in scratch.pool.entries().iter().filter(|entry| filter.accept.contains(pool::row(**entry))) {
+                    near[length] = *entry & !1;
+                    length += 1;
+                }
+                if length < PROBED_MIN {
+                    return Ok(false);
+                }
+                // Where fewer are accepted near the query than elsewhere, the nearest accepted ones are further away, in a
+                // shell that has more rows in it.
+                let rows = self.rows as usize;
+                let expected = (filter.count.min(rows) * PROBED).checked_div(rows).unwrap_or(0);
+                let ef = ef + THINNER * expected.saturating_sub(length);
+                scratch.reset(rows, ef, usize::MAX);
+                for entry in &near[..length] {
+                    scratch.seen.insert(pool::row(*entry));
+                    scratch.pool.offer(*entry);
+                }
+                let (count, budget) = (filter.count.min(ef), scratch.scored + filter.count / BUDGET_SHARE);
+                scratch.stage = Stage::Accepted { count, budget };
+                (count, budget)
+            }
+        };
+        let within = walk::walk_accepted(&self.links.lowest(), codes, probe, filter.accept, budget, scratch)?;
+        Ok(within && scratch.pool.entries().len() >= count)
     }
 }
 
 /// The best `keep` of the rows of a range, in the order of a search. All of them are scored, or those that are accepted.
+///
+/// # Errors
+/// If something is missing: then of all those rows what is.
 pub(crate) fn scan<'s>(
     codes: &Codes,
     query: &Query,
@@ -146,13 +178,14 @@ pub(crate) fn scan<'s>(
     accept: Option<&Mask>,
     keep: usize,
     scratch: &'s mut Scratch,
-) -> &'s [Candidate] {
+) -> Result<&'s [Candidate], Stopped> {
     let probe = query.probe();
     scratch.scored = 0;
     scratch.reset(0, keep, usize::MAX);
     scratch.batch.clear();
     let end = (rows.end as usize).min(codes.len()) as u32;
     let mut at = rows.start;
+    let mut there = true;
     while at < end {
         // What is accepted of one word.
         let (word, first) = (at / 64, at % 64);
@@ -167,13 +200,13 @@ pub(crate) fn scan<'s>(
             bits &= bits - 1;
         }
         if scratch.batch.len() >= AT_ONCE {
-            scratch.offer(codes, probe);
+            there &= scratch.offer(codes, probe).is_ok();
             scratch.batch.clear();
         }
         at = next;
     }
-    scratch.offer(codes, probe);
-    scratch.found()
+    there &= scratch.offer(codes, probe).is_ok();
+    if there { Ok(scratch.found()) } else { Err(Stopped) }
 }
 
 impl Scratch {

@@ -26,12 +26,42 @@ pub(crate) struct Scratch {
     pub(super) candidates: Vec<Candidate>,
     /// Rows that were scored.
     pub(super) scored: usize,
+    /// Pages that a walk needs to go on.
+    pub(crate) missing: Vec<u32>,
+    pub(super) stage: Stage,
+    /// Whether a search turned out to be one for accepted rows alone, on the way.
+    pub(super) narrowed: bool,
+    /// Rows of the graph that it is a search of.
+    pub(super) rows: u32,
 }
+
+/// How far a search has come: one that stops because something is missing goes on from here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Stage {
+    #[default]
+    Begin,
+    /// Down from a row of a level.
+    Down { row: u32, level: u8 },
+    /// Over the lowest level.
+    Across,
+    /// Over the lowest level, for accepted rows alone, until so many rows are scored.
+    Accepted { count: usize, budget: usize },
+}
+
+/// A walk stopped because pages are missing: [`Scratch::missing`] says which. Once they are there, the same call goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stopped;
 
 impl Scratch {
     /// How many rows the last search scored.
     pub(crate) fn scored(&self) -> usize {
         self.scored
+    }
+
+    /// Gives up a search that stopped.
+    pub(crate) fn begin_anew(&mut self) {
+        (self.stage, self.narrowed) = (Stage::Begin, false);
+        self.missing.clear();
     }
 
     /// Forgets all, for a walk that keeps the best `ef` of rows below `count`, of each score at most `ties`.
@@ -42,75 +72,110 @@ impl Scratch {
 
     /// Scores the nodes of the batch.
     #[inline]
-    pub(super) fn score(&mut self, codes: &Codes, probe: Probe<'_>) {
+    pub(super) fn score(&mut self, codes: &Codes, probe: Probe<'_>) -> Result<(), Stopped> {
+        if !codes.need(&self.batch, &mut self.missing) {
+            return Err(Stopped);
+        }
         self.scored += self.batch.len();
         codes.scores(probe, &self.batch, &mut self.sums, &mut self.scores);
+        Ok(())
     }
 
     /// Scores the nodes of the batch and offers them to the pool.
     #[inline]
-    pub(super) fn offer(&mut self, codes: &Codes, probe: Probe<'_>) {
-        self.score(codes, probe);
+    pub(super) fn offer(&mut self, codes: &Codes, probe: Probe<'_>) -> Result<(), Stopped> {
+        self.score(codes, probe)?;
         for (row, score) in self.batch.iter().zip(&self.scores) {
             self.pool.offer(entry(*score, *row));
         }
+        Ok(())
     }
 
     /// Begins a walk at a row.
-    pub(super) fn begin(&mut self, codes: &Codes, probe: Probe<'_>, row: u32) {
+    pub(super) fn begin(&mut self, row: u32) {
         self.batch.clear();
         if self.seen.insert(row) {
             self.batch.push(row);
         }
-        self.offer(codes, probe);
     }
 }
 
-/// From a row to a neighbour as long as that is nearer. Every step is to a better one, so it ends.
-pub(super) fn descend(layer: &impl Layer, codes: &Codes, probe: Probe<'_>, from: u32, scratch: &mut Scratch) -> u32 {
-    let mut batch = core::mem::take(&mut scratch.batch);
-    batch.clear();
-    batch.push(from);
-    let mut best = 0;
+impl Scratch {
+    /// Whether the list of the row to be expanded next is there.
+    #[cold]
+    fn next_is_there(&mut self, layer: &impl Layer) -> Result<(), Stopped> {
+        let there = self.pool.peek().is_none_or(|row| layer.need(row, &mut self.missing));
+        if there { Ok(()) } else { Err(Stopped) }
+    }
+
+    /// Whether those of its neighbours are there that are not accepted, and may be looked behind.
+    #[cold]
+    fn beyond_next_is_there(&mut self, layer: &impl Layer, accept: &Mask) -> Result<(), Stopped> {
+        let Some(row) = self.pool.peek() else { return Ok(()) };
+        let beyond = filled(layer.list(row)).iter().filter(|neighbour| !accept.contains(**neighbour));
+        let there = beyond.fold(true, |all, neighbour| all & layer.need(*neighbour, &mut self.missing));
+        if there { Ok(()) } else { Err(Stopped) }
+    }
+}
+
+/// From a row to a neighbour as long as that is nearer. Every step is to a better one, so it ends. The error is the row to go
+/// on from.
+pub(super) fn descend(
+    layer: &impl Layer,
+    codes: &Codes,
+    probe: Probe<'_>,
+    from: u32,
+    scratch: &mut Scratch,
+) -> Result<u32, u32> {
+    let (mut at, mut best) = (from, 0);
+    scratch.batch.clear();
+    scratch.batch.push(from);
     loop {
-        scratch.batch.clear();
-        scratch.batch.extend_from_slice(&batch);
-        scratch.score(codes, probe);
+        scratch.score(codes, probe).map_err(|Stopped| at)?;
         let next = scratch.batch.iter().zip(&scratch.scores).map(|(row, score)| entry(*score, *row)).max();
         match next {
             Some(next) if next > best => best = next,
-            _ => return pool::row(best),
+            _ => return Ok(pool::row(best)),
         }
-        batch.clear();
-        batch.extend_from_slice(filled(layer.list(pool::row(best))));
+        at = pool::row(best);
+        if !layer.need(at, &mut scratch.missing) {
+            return Err(at);
+        }
+        scratch.batch.clear();
+        scratch.batch.extend_from_slice(filled(layer.list(at)));
     }
 }
 
-/// Walks from a row with a scratch that was reset; the best row that was seen.
+/// Walks from a row with a scratch that was reset; the best row that was seen. Everything has to be there.
 pub(super) fn nearest(layer: &impl Layer, codes: &Codes, probe: Probe<'_>, from: u32, scratch: &mut Scratch) -> u32 {
-    scratch.begin(codes, probe, from);
-    walk(layer, codes, probe, scratch);
+    scratch.begin(from);
+    let _whole = walk(layer, codes, probe, scratch);
     scratch.pool.entries().first().map_or(from, |best| pool::row(*best))
 }
 
-/// Expands the best row of the pool until all in it are expanded. Each row is scored once, so it ends.
-pub(super) fn walk(layer: &impl Layer, codes: &Codes, probe: Probe<'_>, scratch: &mut Scratch) {
-    while let Some(row) = scratch.pool.expand() {
+/// Offers the batch, and expands the best row of the pool until all in it are expanded. Each row is scored once, so it ends.
+pub(super) fn walk(layer: &impl Layer, codes: &Codes, probe: Probe<'_>, scratch: &mut Scratch) -> Result<(), Stopped> {
+    loop {
+        scratch.offer(codes, probe)?;
+        scratch.batch.clear();
+        if !layer.is_whole() {
+            scratch.next_is_there(layer)?;
+        }
+        let Some(row) = scratch.pool.expand() else { return Ok(()) };
         if let Some(next) = scratch.pool.peek() {
             prefetch(layer.list(next));
         }
-        scratch.batch.clear();
         for neighbour in filled(layer.list(row)) {
             if scratch.seen.insert(*neighbour) {
                 scratch.batch.push(*neighbour);
             }
         }
-        scratch.offer(codes, probe);
     }
 }
 
 /// Like [`walk`], over the accepted rows alone: a neighbour that is not accepted is not scored, but its own neighbours count
 /// as the row's, until there are as many accepted ones as the row has places. `false` when more than `budget` were scored.
+/// The batch is not offered before the first row.
 pub(super) fn walk_accepted(
     layer: &impl Layer,
     codes: &Codes,
@@ -118,12 +183,21 @@ pub(super) fn walk_accepted(
     accept: &Mask,
     budget: usize,
     scratch: &mut Scratch,
-) -> bool {
-    while let Some(row) = scratch.pool.expand() {
+) -> Result<bool, Stopped> {
+    loop {
+        scratch.offer(codes, probe)?;
+        scratch.batch.clear();
+        if scratch.scored > budget {
+            return Ok(false);
+        }
+        if !layer.is_whole() {
+            scratch.next_is_there(layer)?;
+            scratch.beyond_next_is_there(layer, accept)?;
+        }
+        let Some(row) = scratch.pool.expand() else { return Ok(true) };
         if let Some(next) = scratch.pool.peek() {
             prefetch(layer.list(next));
         }
-        scratch.batch.clear();
         scratch.bridges.clear();
         let list = filled(layer.list(row));
         let mut accepted = 0;
@@ -152,10 +226,5 @@ pub(super) fn walk_accepted(
                 }
             }
         }
-        scratch.offer(codes, probe);
-        if scratch.scored > budget {
-            return false;
-        }
     }
-    true
 }

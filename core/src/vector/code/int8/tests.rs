@@ -1,7 +1,10 @@
 //! Codes stand for their rows, and as bytes for themselves.
 
 use super::*;
-use crate::vector::score::{self, score};
+use crate::vector::{
+    paged::{PAGE, files},
+    score::{self, score},
+};
 use proptest::prelude::*;
 
 fn rows(dimension: usize, count: usize) -> Vec<Vec<f32>> {
@@ -132,9 +135,21 @@ fn memory_is_a_byte_a_component_and_four_a_row() {
 }
 
 fn written(codes: &Codes) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    codes.write(&mut |piece| bytes.extend_from_slice(piece));
-    bytes
+    let mut arrays = Vec::new();
+    codes.arrays(&mut arrays);
+    files::written(&arrays)
+}
+
+fn read(bytes: &[u8], metric: Metric, dimension: usize, rows: usize) -> Option<Codes> {
+    let mut paging = files::paging(bytes);
+    let mut codes = Codes::open(metric, dimension, rows, &mut paging)?;
+    let mut arrays = Vec::new();
+    codes.arrays_mut(&mut arrays);
+    files::read(arrays, bytes);
+    for (page, bytes) in files::pages(bytes) {
+        codes.take_in(page, bytes);
+    }
+    (codes.check() && codes.are_there() && paging.is_used_up()).then_some(codes)
 }
 
 #[test]
@@ -142,27 +157,27 @@ fn codes_that_were_read_are_those_that_were_written() {
     for metric in Metric::ALL {
         let rows = rows(33, 100);
         let codes = codes(*metric, &rows);
-        let mut read = Codes::read(&written(&codes)).unwrap();
-        assert_eq!(scores(&read, &rows[0]), scores(&codes, &rows[0]));
-        read.push(&rows[0]);
-        assert_eq!(read.len(), 101);
-        for length in 0..written(&codes).len() {
-            assert!(Codes::read(&written(&codes)[..length]).is_err());
+        let bytes = written(&codes);
+        let mut read_back = read(&bytes, *metric, 33, 100).unwrap();
+        assert_eq!(scores(&read_back, &rows[0]), scores(&codes, &rows[0]));
+        read_back.push(&rows[0]);
+        assert_eq!(read_back.len(), 101);
+        for length in (0..bytes.len()).step_by(PAGE) {
+            assert!(read(&bytes[..length], *metric, 33, 100).is_none());
         }
     }
 }
 
 proptest! {
     #[test]
-    fn damaged_codes_are_refused_or_can_be_used(damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
-        in_head in any::<bool>()) {
+    fn damaged_codes_are_refused_or_can_be_used(damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..9)) {
         let rows = rows(33, 20);
         let mut bytes = written(&codes(Metric::Euclidean, &rows));
-        let length = if in_head { 16 } else { bytes.len() };
         for (at, byte) in damage {
+            let length = bytes.len();
             bytes[at.index(length)] = byte;
         }
-        if let Ok(mut codes) = Codes::read(&bytes) {
+        if let Some(mut codes) = read(&bytes, Metric::Euclidean, 33, 20) {
             let row = alloc::vec![0.5; codes.dimension];
             codes.push(&row);
             prop_assert_eq!(scores(&codes, &row).len(), codes.len());

@@ -76,9 +76,9 @@ fn a_graph_can_lose_all_its_rows_and_grow_again() {
     assert_eq!((graph.rows(), graph.removed(), graph.entry), (300, 300, None));
     let mut scratch = Scratch::default();
     let query = codes.query(&set.queries[0]);
-    assert_eq!(graph.search(&codes, &query, 10, None, &mut scratch), Some(&[][..]));
+    assert_eq!(graph.search(&codes, &query, 10, None, &mut scratch), Ok(Some(&[][..])));
     graph.extend(&codes, 600, &Sequential);
-    assert_eq!(graph.search(&codes, &query, 1000, None, &mut scratch).unwrap().len(), 300);
+    assert_eq!(graph.search(&codes, &query, 1000, None, &mut scratch).unwrap().unwrap().len(), 300);
     check(&graph);
 }
 
@@ -112,6 +112,6 @@ fn a_row_that_lost_all_its_neighbours_is_found() {
     graph.remove(&codes, &leaving, &Sequential);
     check(&graph);
     let mut scratch = Scratch::default();
-    let found = graph.search(&codes, &codes.query(&set.rows[5]), 40, None, &mut scratch).unwrap();
+    let found = graph.search(&codes, &codes.query(&set.rows[5]), 40, None, &mut scratch).unwrap().unwrap();
     assert_eq!(found[0].row, 5);
 }

@@ -16,11 +16,11 @@ fn filtered(set: &Set, codes: &Codes, graph: &Graph, accepted: &[u32], ef: usize
     let recall = set.recall(accepted, |query| {
         let query = codes.query(query);
         let filter = Filter { accept: &accept, count: accepted.len() };
-        let found = match graph.search(codes, &query, ef, Some(filter), &mut scratch) {
+        let found = match graph.search(codes, &query, ef, Some(filter), &mut scratch).unwrap() {
             Some(found) => found.to_vec(),
             None => {
                 scans += 1;
-                scan(codes, &query, 0..codes.len() as u32, Some(&accept), ef, &mut scratch).to_vec()
+                scan(codes, &query, 0..codes.len() as u32, Some(&accept), ef, &mut scratch).unwrap().to_vec()
             }
         };
         assert!(found.len() >= ef.min(accepted.len()), "{} of {}", found.len(), accepted.len());
@@ -100,7 +100,7 @@ fn a_scan_gives_what_brute_force_gives_for_any_range() {
         expected.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
         expected.truncate(20);
         let mut scratch = Scratch::default();
-        let found = scan(&codes, &query, rows.clone(), accept, 20, &mut scratch);
+        let found = scan(&codes, &query, rows.clone(), accept, 20, &mut scratch).unwrap();
         assert_eq!(found, expected, "{rows:?}");
     }
 }
@@ -116,7 +116,7 @@ fn nothing_is_found_where_nothing_is_accepted() {
     let query = codes.query(&set.queries[0]);
     let filter = Filter { accept: &Mask::all(6400), count: usize::MAX };
     let mut scratch = Scratch::default();
-    let found = graph.search(&codes, &query, 10, Some(filter), &mut scratch);
+    let found = graph.search(&codes, &query, 10, Some(filter), &mut scratch).unwrap();
     assert!(found.is_none_or(|found| found.iter().all(|candidate| candidate.row < 500)));
 }
 

@@ -6,11 +6,15 @@ mod damage;
 mod filter;
 
 use super::*;
-use crate::vector::{
-    code::int8::{self, Codes},
-    mask::Mask,
-    metric::Metric,
-    score::{self, score},
+use crate::{
+    codec::{cursor::Cursor, varint::write_u64},
+    vector::{
+        code::int8::{self, Codes},
+        mask::Mask,
+        metric::Metric,
+        paged::{PAGE, Paging, files},
+        score::{self, score},
+    },
 };
 use alloc::vec::Vec;
 use parallel::{Parallel, Sequential};
@@ -93,17 +97,41 @@ impl Set {
 fn recall(set: &Set, codes: &Codes, graph: &Graph, live: &[u32], ef: usize) -> f64 {
     let mut scratch = Scratch::default();
     set.recall(live, |query| {
-        let found = graph.search(codes, &codes.query(query), ef, None, &mut scratch).unwrap().to_vec();
+        let found = graph.search(codes, &codes.query(query), ef, None, &mut scratch).unwrap().unwrap().to_vec();
         assert!(found.is_sorted_by(|a, b| a.score > b.score || a.score == b.score && a.row < b.row));
         assert!(found.iter().all(|candidate| live.binary_search(&candidate.row).is_ok()), "a row that is not there");
         found
     })
 }
 
-fn bytes_of(graph: &Graph) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    graph.write(&mut |piece| bytes.extend_from_slice(piece));
-    bytes
+/// What a file has of a graph: its description, and its pages.
+fn bytes_of(graph: &Graph) -> (Vec<u8>, Vec<u8>) {
+    let (mut description, mut arrays) = (Vec::new(), Vec::new());
+    graph.describe(&mut description);
+    graph.arrays(&mut arrays);
+    (description, files::written(&arrays))
+}
+
+/// A graph of which only what is read at once is there, if that is sound.
+fn opened((description, pages): &(Vec<u8>, Vec<u8>), codes: usize) -> Option<Graph> {
+    let mut input = Cursor::new(description);
+    let mut paging = files::paging(pages);
+    let mut graph = Graph::open(&mut input, codes, &mut paging)?;
+    if !input.is_empty() || !paging.is_used_up() {
+        return None;
+    }
+    let mut arrays = Vec::new();
+    graph.arrays_mut(&mut arrays);
+    files::read(arrays, pages);
+    graph.check(codes).then_some(graph)
+}
+
+/// A graph that is read as a whole, if it is sound.
+fn read(bytes: &(Vec<u8>, Vec<u8>), codes: usize) -> Option<Graph> {
+    let mut graph = opened(bytes, codes)?;
+    let sound = files::pages(&bytes.1).all(|(page, bytes)| graph.take_in(page, bytes) != Some(false));
+    assert!(!sound || graph.is_there());
+    sound.then_some(graph)
 }
 
 /// As many tasks as several threads would have, run from the last to the first.

@@ -1,51 +1,121 @@
-//! Arrays that begin at a cache line, so that a row of a whole number of lines touches no other.
+//! Arrays that begin at a cache line, so that a row of a whole number of lines touches no other; and arrays as bytes.
+//!
+//! Memory comes zeroed from the allocator, and what is not touched costs nothing: an array may be as long as one in a file of
+//! which little is read yet. Allocators give that only for types of a common alignment, so the lines are found within words.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
-/// A cache line.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
-
-/// What may lie in lines: integers, for which every pattern of bits is a value.
+/// What may be read from bytes as it is.
 ///
 /// # Safety
-/// Any bytes are a value of the type, it has no padding, and its size divides 64.
-pub(crate) unsafe trait Plain: Copy {}
-// SAFETY: integers.
-unsafe impl Plain for i8 {}
-// SAFETY: integers.
-unsafe impl Plain for u32 {}
+/// Any bytes are a value of the type, and it has no padding.
+pub(crate) unsafe trait Plain: Copy {
+    /// Bytes of each number in it.
+    const WIDTH: usize;
+}
+// SAFETY: numbers, and arrays of them.
+unsafe impl Plain for i8 {
+    const WIDTH: usize = 1;
+}
+// SAFETY: as above.
+unsafe impl Plain for u8 {
+    const WIDTH: usize = 1;
+}
+// SAFETY: as above.
+unsafe impl Plain for u16 {
+    const WIDTH: usize = 2;
+}
+// SAFETY: as above.
+unsafe impl Plain for u32 {
+    const WIDTH: usize = 4;
+}
+// SAFETY: as above.
+unsafe impl Plain for u64 {
+    const WIDTH: usize = 8;
+}
+// SAFETY: as above.
+unsafe impl Plain for i64 {
+    const WIDTH: usize = 8;
+}
+// SAFETY: as above.
+unsafe impl Plain for f32 {
+    const WIDTH: usize = 4;
+}
+// SAFETY: as above.
+unsafe impl<T: Plain, const N: usize> Plain for [T; N] {
+    const WIDTH: usize = T::WIDTH;
+}
 
-/// A growing array of `T` that begins at a cache line. It grows by a sixteenth at a time: it is large, and its bytes are
-/// counted.
-#[derive(Clone)]
+/// The bytes of an array.
+pub(crate) fn bytes_of<T: Plain>(items: &[T]) -> &[u8] {
+    // SAFETY: there is no padding, and any bytes are bytes.
+    unsafe { core::slice::from_raw_parts(items.as_ptr().cast(), size_of_val(items)) }
+}
+
+/// The bytes of an array, to be written over.
+pub(crate) fn bytes_of_mut<T: Plain>(items: &mut [T]) -> &mut [u8] {
+    // SAFETY: as above, and any bytes are a value of the type.
+    unsafe { core::slice::from_raw_parts_mut(items.as_mut_ptr().cast(), size_of_val(items)) }
+}
+
+/// Bytes and words of a cache line.
+const LINE: usize = 64;
+const WORDS: usize = LINE / size_of::<u64>();
+
+/// A growing array of `T`, whose size divides 64, that begins at a cache line. It grows by a sixteenth at a time: it is large,
+/// and its bytes are counted.
 pub(crate) struct Lines<T> {
-    lines: Vec<Line>,
+    words: Vec<u64>,
+    /// Words before the first line.
+    skip: usize,
     length: usize,
     kind: core::marker::PhantomData<T>,
 }
 
 impl<T: Plain> Lines<T> {
-    const EACH: usize = 64 / size_of::<T>();
+    const EACH: usize = LINE / size_of::<T>();
 
     pub(crate) const fn new() -> Self {
-        Lines { lines: Vec::new(), length: 0, kind: core::marker::PhantomData }
+        Lines { words: Vec::new(), skip: 0, length: 0, kind: core::marker::PhantomData }
+    }
+
+    /// So many zeros, with room for a sixteenth more.
+    pub(crate) fn zeroed(length: usize) -> Self {
+        let mut lines = Lines::new();
+        let needed = length.div_ceil(Self::EACH);
+        lines.set_room(needed + needed / 16 + 1);
+        lines.length = length;
+        lines
+    }
+
+    /// Lines that there is room for.
+    fn room(&self) -> usize {
+        (self.words.len() - self.skip) / WORDS
+    }
+
+    /// Makes room for so many lines, which is not less than there was; all that is new is zero.
+    fn set_room(&mut self, lines: usize) {
+        let words = vec![0_u64; lines * WORDS + WORDS - 1];
+        let skip = words.as_ptr().align_offset(LINE).min(WORDS - 1);
+        let mut grown = Lines { words, skip, length: self.length, kind: self.kind };
+        grown.copy_from_slice(self);
+        *self = grown;
     }
 
     /// Makes room for `more` items and nothing beyond them.
     pub(crate) fn reserve_exact(&mut self, more: usize) {
         let needed = (self.length + more).div_ceil(Self::EACH);
-        self.lines.reserve_exact(needed.saturating_sub(self.lines.len()));
+        if needed > self.room() {
+            self.set_room(needed);
+        }
     }
 
     /// Sets the length; new items are of zero bytes, or of what was there before it was shorter.
     pub(crate) fn resize_unfilled(&mut self, length: usize) {
-        let needed = length.div_ceil(Self::EACH);
-        if needed > self.lines.capacity() {
-            self.lines.reserve_exact((needed - self.lines.len()).max(self.lines.len() / 16 + 1));
+        let (needed, room) = (length.div_ceil(Self::EACH), self.room());
+        if needed > room {
+            self.set_room(needed.max(room + room / 16 + 1));
         }
-        self.lines.resize(needed, Line([0; 64]));
         self.length = length;
     }
 
@@ -57,6 +127,7 @@ impl<T: Plain> Lines<T> {
     }
 
     /// Appends the items.
+    #[cfg(test)]
     pub(crate) fn extend_from_slice(&mut self, items: &[T]) {
         let old = self.length;
         self.resize_unfilled(old + items.len());
@@ -65,7 +136,22 @@ impl<T: Plain> Lines<T> {
 
     /// Bytes of memory that it holds.
     pub(crate) fn bytes(&self) -> usize {
-        self.lines.capacity() * 64
+        self.words.capacity() * size_of::<u64>()
+    }
+}
+
+impl<T> core::fmt::Debug for Lines<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} items", self.length)
+    }
+}
+
+impl<T: Plain> Clone for Lines<T> {
+    fn clone(&self) -> Self {
+        let mut lines = Lines::new();
+        lines.resize_unfilled(self.length);
+        lines.copy_from_slice(self);
+        lines
     }
 }
 
@@ -74,16 +160,24 @@ impl<T: Plain> core::ops::Deref for Lines<T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        // SAFETY: the lines are initialised and hold at least `length` items, for which any bytes are a value.
-        unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), self.length) }
+        if self.length == 0 {
+            // There may be no line that it could begin at.
+            return &[];
+        }
+        // SAFETY: the words are initialised and hold at least `length` items behind those that are skipped, any bytes are a
+        // value of the type, and a line is aligned for it.
+        unsafe { core::slice::from_raw_parts(self.words.as_ptr().add(self.skip).cast(), self.length) }
     }
 }
 
 impl<T: Plain> core::ops::DerefMut for Lines<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: as for reading; the lines are borrowed for as long as the slice.
-        unsafe { core::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.length) }
+        if self.length == 0 {
+            return &mut [];
+        }
+        // SAFETY: as for reading; the words are borrowed for as long as the slice.
+        unsafe { core::slice::from_raw_parts_mut(self.words.as_mut_ptr().add(self.skip).cast(), self.length) }
     }
 }
 
@@ -113,5 +207,20 @@ mod tests {
         assert!((10_000..10_128).contains(&bytes), "{bytes}");
         lines.resize(10_000, 1);
         assert_eq!(lines.bytes(), bytes);
+    }
+
+    #[test]
+    fn a_copy_and_an_array_of_zeros_begin_at_a_line_too() {
+        let mut lines = Lines::<u32>::zeroed(1000);
+        assert!(lines.iter().all(|x| *x == 0));
+        lines[999] = 5;
+        lines.resize(2000, 6);
+        let copy = lines.clone();
+        assert_eq!(*copy, *lines);
+        assert_eq!((copy[998], copy[999], copy[1999]), (0, 5, 6));
+        assert!([&lines, &copy].iter().all(|lines| lines.as_ptr().align_offset(64) == 0));
+        assert_eq!(bytes_of(&lines[999..1000]), 5_u32.to_ne_bytes());
+        bytes_of_mut(&mut lines[..1]).fill(1);
+        assert_eq!(lines[0], 0x0101_0101);
     }
 }

@@ -18,7 +18,7 @@ mod tests;
 
 use super::{
     detect::{Level, level},
-    int8::prefetch,
+    int8::{lines::Plain, prefetch},
     lanes::{LANES, Lanes},
 };
 use alloc::{vec, vec::Vec};
@@ -39,6 +39,10 @@ const UNITS_MAX: usize = 65_535 / (COLUMNS * ENTRY_MAX as usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub(crate) struct Unit(pub(crate) [u8; 64]);
+// SAFETY: bytes.
+unsafe impl Plain for Unit {
+    const WIDTH: usize = 1;
+}
 
 /// How many units a block of `ROWS` rows takes.
 pub(crate) const fn units(columns: usize) -> usize {
