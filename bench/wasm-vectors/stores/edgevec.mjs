@@ -1,0 +1,28 @@
+// EdgeVec. Its ef is said when an index is made, so that more hits are asked for instead, of which the first are taken.
+// Scans are of a bit for each number, with so many times more candidates taken again in full.
+
+import { readFile } from "node:fs/promises";
+import init, { EdgeVec, EdgeVecConfig, MetricType } from "edgevec";
+
+export const packages = [["node_modules/edgevec", "edgevec"]];
+
+async function filled(base) {
+  await init({ module_or_path: await readFile(new URL("../node_modules/edgevec/edgevec_bg.wasm", import.meta.url)) });
+  const config = new EdgeVecConfig(base[0].length);
+  config.setMetricType(MetricType.Cosine);
+  [config.m, config.m0, config.ef_construction, config.ef_search] = [16, 32, 200, 10];
+  const index = new EdgeVec(config);
+  const ids = new Map(base.map((row, at) => [index.insert(row), at]));
+  return { index, rows: (hits) => hits.slice(0, 10).map(({ id }) => ids.get(id)) };
+}
+
+export async function graph(base) {
+  const { index, rows } = await filled(base);
+  return { search: (query, ef) => rows(index.search(query, ef)) };
+}
+
+export async function codes(base) {
+  const { index, rows } = await filled(base);
+  index.enableBQ();
+  return { search: (query, ef) => rows(index.searchBQRescored(query, 10, Math.ceil(ef / 10))) };
+}
