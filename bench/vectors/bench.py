@@ -31,12 +31,13 @@ from pathlib import Path
 from typing import Any
 
 import measure
+import page
 import sets
 import table
 from stores import STORES
 
 HERE = Path(__file__).parent
-WASM = HERE.parent / "wasm-vectors"
+WASM = HERE.parent / "wasm-vectors/run.mjs"
 KORU = "koru"
 SEARCHES = ["graph", "codes", "full", "history"]
 """koru's, each of another database."""
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("--stores", default=",".join([KORU, *STORES]), help="all of them if it is not said")
     parser.add_argument("--rows", type=int, help="only the first of each set, to try it out")
     parser.add_argument("--rounds", type=int, default=3, help="3 if it is not said")
-    parser.add_argument("--prepare", action="store_true", help="makes sets and indexes, looks for efs, measures nothing")
+    parser.add_argument("--prepare", action="store_true", help="makes sets, indexes and efs, measures nothing")
     parser.add_argument("--build", nargs="?", const="", metavar="STORES", help="builds what is there already, timed")
     parser.add_argument("--wasm", action="store_true", help=f"also modules of wasm in Node, with {WASM_SET}")
     parser.add_argument("--minutes", type=float, default=15, help="the most that one phase of a store may take; 15")
@@ -68,7 +69,7 @@ def main() -> None:
     run = Run(options)
     run.all()
     if options.page and not options.prepare:
-        options.page.write_text(table.page([run.report]))
+        options.page.write_text(page.page([run.report]))
     print("\n".join(run.failures) if options.prepare else table.markdown(run.report))
 
 
@@ -92,10 +93,14 @@ class Run:
 
     def all(self) -> None:
         start = time.monotonic()
-        for name in self.options.sets.split(","):
-            prepared = timed(f"{name}: the set", sets.prepare, name, self.options.data, self.sets(), self.options.rows)
-            self.one_set(name, prepared)
-        if self.options.wasm:
+        there = [self.one_set(name) for name in self.options.sets.split(",")]
+        for prepared, paths in there:
+            if self.options.prepare:
+                for store, path in paths.items():
+                    self.phase("seek", store, prepared, path)
+            else:
+                self.measure(prepared, paths)
+        if self.options.wasm and not self.options.prepare:
             prepared = sets.prepare(WASM_SET, self.options.data, self.sets(), self.options.rows)
             self.wasm(prepared)
         self.keep()
@@ -104,23 +109,23 @@ class Run:
     def sets(self) -> Path:
         return Path(self.options.cache / "sets")
 
-    def one_set(self, name: str, prepared: Path) -> None:
+    def one_set(self, name: str) -> tuple[Path, dict[str, Path]]:
+        """Prepares a set, and builds what is not there yet; where the set is, and the index of each store."""
+        prepared = timed(f"{name}: the set", sets.prepare, name, self.options.data, self.sets(), self.options.rows)
         able = [store for store in self.names if name != "million" or store == KORU or STORES[store].large]
         paths = {store: self.options.cache / "indexes" / prepared.name / store for store in able}
         for store, path in paths.items():
             self.build(store, prepared, path)
-        there = {store: path for store, path in paths.items() if path.with_suffix(".build.json").exists()}
-        if self.options.prepare:
-            for store, path in there.items():
-                self.phase("seek", store, prepared, path)
-            return
+        return prepared, {store: path for store, path in paths.items() if path.with_suffix(".build.json").exists()}
+
+    def measure(self, prepared: Path, paths: dict[str, Path]) -> None:
         for _ in range(self.options.rounds):
-            if KORU in there:
-                self.phase("floor", KORU, prepared, there[KORU])
-            for store, path in there.items():
+            if KORU in paths:
+                self.phase("floor", KORU, prepared, paths[KORU])
+            for store, path in paths.items():
                 for part in [f"search-{of}" for of in SEARCHES] if store == KORU else ["search"]:
                     self.phase(part, store, prepared, path)
-            for store, path in there.items():
+            for store, path in paths.items():
                 self.phase("open", store, prepared, path)
 
     def build(self, store: str, prepared: Path, path: Path) -> None:
@@ -142,12 +147,14 @@ class Run:
             built.write_text(json.dumps({"version": made_by, "timed": timed, "rows": rows}))
 
     def wasm(self, prepared: Path) -> None:
-        stores = json.loads((WASM / "stores.json").read_text())
+        """Once: each store is built for each of its parts, in memory, which takes minutes."""
+        listed = subprocess.run(["node", str(WASM), "--list"], check=True, capture_output=True, text=True).stdout
+        stores = json.loads(listed)
         self.facts["node"] = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
-        self.facts["peers in wasm"] = ", ".join(f"{name} ({package})" for name, package in stores.items())
-        for _ in range(1 if self.options.prepare else self.options.rounds):
-            for store in stores:
-                self.phase("wasm", store, prepared, self.options.cache / "wasm" / store)
+        self.facts["peers in wasm"] = ", ".join(one["version"] for store, one in stores.items() if store != KORU)
+        for part in ("graph", "codes"):
+            for store in [store for store, one in stores.items() if part in one["parts"]]:
+                self.phase(f"wasm-{part}", store, prepared, self.options.cache / "wasm" / store)
 
     def phase(self, what: str, store: str, prepared: Path, path: Path) -> bool:
         """Whether it went well. Rows of a phase that ended early are taken, except those of a build."""
@@ -173,14 +180,15 @@ class Run:
 
     def child(self, phase: str, store: str, prepared: Path, path: Path) -> tuple[list[dict[str, Any]], str | None]:
         """The rows of a phase on a store, measured by another process, and what went wrong."""
-        if phase == "wasm":
-            order = ["node", str(WASM / "run.mjs"), "--store", store, "--set", str(prepared), "--path", str(path)]
+        if phase.startswith("wasm-"):
+            part = phase.removeprefix("wasm-")
+            order = ["node", str(WASM), "--store", store, "--part", part, "--set", str(prepared), "--path", str(path)]
         elif store == KORU:
             order = [str(self.options.koru), "vectors", "--phase", phase, "--set", str(prepared), "--path", str(path)]
         else:
             here = [sys.executable, str(HERE / "bench.py"), "--data", str(self.options.data)]
             order = [*here, "--child", phase, store, str(prepared), str(path)]
-        several = phase in ("build", "seek", "wasm") or not hasattr(os, "sched_setaffinity")
+        several = phase in ("build", "seek") or phase.startswith("wasm-") or not hasattr(os, "sched_setaffinity")
         alone = None if several else only_one_core
         pipe = subprocess.PIPE
         process = subprocess.Popen(order, stdout=pipe, stderr=pipe, text=True, preexec_fn=alone)

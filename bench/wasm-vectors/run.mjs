@@ -71,14 +71,14 @@ async function measure({ store: name, part, set, path }) {
 async function leastEf(ask, wanted) {
   const reaches = async (ef, most) => (await ask(ef, most)).recall >= wanted;
   let [below, ef] = [K - 1, K];
-  while (ef < EF_MAX && !(await reaches(ef, SECONDS_SOUGHT))) [below, ef] = [ef, ef * 2];
+  while (ef < EF_MAX && !(await reaches(ef, SECONDS_SOUGHT))) [below, ef] = [ef, Math.min(ef * 2, EF_MAX)];
   while (ef - below > Math.max(1, ef / 20)) {
     const middle = (below + ef) >> 1;
     if (await reaches(middle, SECONDS_SOUGHT)) ef = middle;
     else below = middle;
   }
   // If a pass was too short for all queries: all of them decide.
-  while (ef < EF_MAX && !(await reaches(ef, SECONDS_MAX))) ef += Math.max(1, Math.floor(ef / 20));
+  while (ef < EF_MAX && !(await reaches(ef, SECONDS_MAX))) ef = Math.min(ef + Math.max(1, Math.floor(ef / 20)), EF_MAX);
   return ef;
 }
 

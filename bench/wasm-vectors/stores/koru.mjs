@@ -6,10 +6,12 @@ import { open } from "../../../npm/dist/node.js";
 export const packages = [["../../npm", "koru-delta"]];
 
 const ROWS_OF_A_COMMIT = 1000;
+/** Fewer than so many new rows are scanned until there are more of them. */
+const ROWS_OF_A_STEP = 256;
 const key = (row) => String(row).padStart(7, "0");
 
 async function filled(base, path, index) {
-  const db = await open(path, { durability: "relaxed" });
+  const db = await open(path);
   const rows = db.collection("rows");
   await rows.configureVectors("default", { dimension: base[0].length, index });
   for (let first = 0; first < base.length; first += ROWS_OF_A_COMMIT) {
@@ -18,7 +20,7 @@ async function filled(base, path, index) {
   }
   const whole = async () => {
     const [info] = await rows.vectorInfo();
-    return info.ready && (index !== "hnsw" || info.linked === info.versions);
+    return info.ready && (index !== "hnsw" || info.versions - info.linked < ROWS_OF_A_STEP);
   };
   while (!(await whole())) await setTimeout(10);
   const search = async (query, ef) => {
