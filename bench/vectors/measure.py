@@ -22,7 +22,7 @@ from typing import NamedTuple
 from sets import F32, I32, K, Prepared, recall
 from stores import STORES, Filter, Ids, Store, Unsupported
 
-SECONDS_MAX = 4.0
+SECONDS_MAX = 2.0
 """When a pass over the queries ends: who is slow is asked fewer."""
 SECONDS_SOUGHT = 1.0
 """The same while the ef is looked for."""

@@ -14,7 +14,7 @@ import { K, readSet, recall } from "./set.mjs";
 
 const PARTS = { graph: [0.95, 0.99], codes: [0.999] };
 /** When a pass over the queries ends, in seconds, when it is measured and while the ef is looked for. */
-const SECONDS_MAX = 4;
+const SECONDS_MAX = 2;
 const SECONDS_SOUGHT = 1;
 /** How long is measured, in passes. */
 const SECONDS_MIN = 1;

@@ -15,7 +15,7 @@ use serde_json::json;
 use std::{hint::black_box, path::Path, time::Instant};
 
 /// When a pass over the queries ends: who is slow is asked fewer.
-const SECONDS_MAX: f64 = 4.0;
+const SECONDS_MAX: f64 = 2.0;
 /// The same while the ef is looked for.
 const SECONDS_SOUGHT: f64 = 1.0;
 /// How long is measured, in passes.
