@@ -26,8 +26,6 @@ class Cell(NamedTuple):
     at: float | None
     fewest: int | None
     rows: int
-    of: int | None
-    """How many rows of the set it was, if not all."""
 
     @property
     def value(self) -> float:
@@ -44,8 +42,7 @@ class Figures:
             kept = cells.get(row["store"])
             values = [*(kept.values if kept else []), row["value"]]
             cells[row["store"]] = Cell(
-                *(values, row["unit"], row.get("recall"), row.get("at"), row.get("fewest")),
-                *(row.get("rows", 10), row.get("of")),
+                values, row["unit"], row.get("recall"), row.get("at"), row.get("fewest"), row.get("rows", 10)
             )
 
     def value(self, row: str, store: str = KORU) -> float | None:
@@ -68,7 +65,7 @@ class Figures:
 
 def comparable(row: str, own: Cell, other: Cell) -> bool:
     wanted = RECALL_ENOUGH if row.startswith("filter") else wanted_recall(row)
-    return own.of == other.of and all(cell.recall is None or cell.recall >= wanted for cell in (own, other))
+    return all(cell.recall is None or cell.recall >= wanted for cell in (own, other))
 
 
 def wanted_recall(row: str) -> float:
@@ -266,8 +263,6 @@ def cell(figures: Figures, row: str, store: str) -> str:
         text += f" at {found.recall:.3f}"
     if found.fewest is not None and found.fewest < min(10, found.rows):
         text += f", {found.fewest} rows"
-    if found.of:
-        text += f" of {found.of:,} rows"
     ratio = figures.advantage(row, store)
     return f"{text} **{ratio:.2f}**" if ratio is not None else text
 

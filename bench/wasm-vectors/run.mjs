@@ -5,7 +5,7 @@
 //     node run.mjs --store NAME --part PART --set FOLDER --path DIR    PART is graph or codes; DIR is for files
 //
 // A store is a file in `stores/` with a function for each part that it has: from rows to `{ search(query, ef) }`, which
-// has the numbers of the nearest rows. `rows` is the most of them that it can take, if that is not all.
+// has the numbers of the nearest rows, and is `fixed` if there is no ef to choose.
 
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename } from "node:path";
@@ -41,13 +41,12 @@ async function list() {
 
 async function measure({ store: name, part, set, path }) {
   const store = await import(`./stores/${name}.mjs`);
-  const { base, queries, truth } = readSet(set, store.rows);
+  const { base, queries, truth } = readSet(set);
   const of = { store: name, set: basename(set) };
-  const more = base.length === store.rows ? { of: base.length } : {};
   rmSync(path, { recursive: true, force: true });
   const start = seconds();
   const index = await store[part](base, path);
-  say({ ...of, row: part === "graph" ? "wasm-build" : `wasm-build-${part}`, value: seconds() - start, unit: "s", ...more });
+  say({ ...of, row: part === "graph" ? "wasm-build" : `wasm-build-${part}`, value: seconds() - start, unit: "s" });
   const ask = async (ef, most) => {
     const found = [];
     const start = seconds();
@@ -61,7 +60,7 @@ async function measure({ store: name, part, set, path }) {
   for (const wanted of PARTS[part]) {
     const ef = index.fixed ? undefined : await leastEf(ask, wanted);
     const figures = await rate(ask, ef);
-    say({ ...of, row: `wasm-${part}-${wanted}`, value: figures.rate, unit: "/s", recall: figures.recall, at: ef, ...more });
+    say({ ...of, row: `wasm-${part}-${wanted}`, value: figures.rate, unit: "/s", recall: figures.recall, at: ef });
   }
   await index.close?.();
   rmSync(path, { recursive: true, force: true });

@@ -5,18 +5,9 @@ import { join } from "node:path";
 
 /** How many are looked for. */
 export const K = 10;
-/** So many queries are asked where the truth has to be found here. */
-const QUERIES_OF_A_PART = 200;
-
-/** The set, or the first `most` rows of it. */
-export function readSet(folder, most) {
-  const base = rowsOf(join(folder, "base.f32.npy"), Float32Array);
-  const queries = rowsOf(join(folder, "query.f32.npy"), Float32Array);
-  if (most === undefined || base.length <= most) {
-    return { base, queries, truth: rowsOf(join(folder, "truth.i32.npy"), Int32Array) };
-  }
-  const [few, asked] = [base.slice(0, most), queries.slice(0, QUERIES_OF_A_PART)];
-  return { base: few, queries: asked, truth: asked.map((query) => nearest(few, query)) };
+export function readSet(folder) {
+  const rows = (name, Numbers) => rowsOf(join(folder, `${name}.npy`), Numbers);
+  return { base: rows("base.f32", Float32Array), queries: rows("query.f32", Float32Array), truth: rows("truth.i32", Int32Array) };
 }
 
 /** The share of the true ones that was found, of those queries that were asked. */
@@ -41,9 +32,4 @@ function rowsOf(file, Numbers) {
   const [count, width] = [Number(shape[1]), Number(shape[2])];
   const all = new Numbers(buffer, byteOffset + start, count * width);
   return Array.from({ length: count }, (_, row) => all.subarray(row * width, (row + 1) * width));
-}
-
-function nearest(base, query) {
-  const scores = base.map((row) => row.reduce((sum, number, at) => sum + number * query[at], 0));
-  return [...scores.keys()].sort((a, b) => scores[b] - scores[a] || a - b).slice(0, K);
 }
