@@ -125,8 +125,9 @@ def findings(sets: dict[str, Figures]) -> list[str]:
     """What is not reached, what was not measured, and how much is reached."""
     good, bad, unknown = 0, [], []
     for name, figures in sets.items():
+        measured = any(KORU in cells for cells in figures.cells.values())
         for row, title in titles():
-            for target in table.targets(name, row) if KORU in figures.cells.get(row, {}) else []:
+            for target in table.targets(name, row) if measured else []:
                 verdict = target(figures, row)
                 told = f"- **{name}, {title}**: {verdict.figure} ({verdict.wanted})"
                 if verdict.good is None:
@@ -136,7 +137,7 @@ def findings(sets: dict[str, Figures]) -> list[str]:
                 else:
                     bad.append(told)
         for row in (row for row in figures.cells if row.startswith("filter")):
-            for target in table.targets(name, row):
+            for target in table.targets(name, row) if measured else []:
                 verdict = target(figures, row)
                 good += verdict.good is True
                 if verdict.good is False:
@@ -145,7 +146,7 @@ def findings(sets: dict[str, Figures]) -> list[str]:
     if bad:
         lines += ["What falls short of what we want, with the figure and what is wanted:", "", *bad]
     if unknown:
-        lines += ["", "What we want and could not compare:", "", *unknown]
+        lines += ["", "What we want, and was not measured or has nothing to be compared with here:", "", *unknown]
     return [*lines, ""]
 
 

@@ -59,7 +59,9 @@ class Figures:
         return statistics.median(a / b if own.unit == "/s" else b / a for a, b in pairs)
 
     def best_peer(self, row: str) -> tuple[str, float] | None:
-        ratios = [(store, ratio) for store in self.cells[row] if (ratio := self.advantage(row, store)) is not None]
+        ratios = [
+            (store, ratio) for store in self.cells.get(row, {}) if (ratio := self.advantage(row, store)) is not None
+        ]
         return min(ratios, key=lambda pair: pair[1], default=None)
 
 

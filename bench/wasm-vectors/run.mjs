@@ -7,8 +7,8 @@
 // A store is a file in `stores/` with a function for each part that it has: from rows to `{ search(query, ef) }`, which
 // has the numbers of the nearest rows, and is `fixed` if there is no ef to choose.
 
-import { readdirSync, readFileSync, rmSync } from "node:fs";
-import { basename } from "node:path";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { K, readSet, recall } from "./set.mjs";
 
@@ -44,6 +44,7 @@ async function measure({ store: name, part, set, path }) {
   const { base, queries, truth } = readSet(set);
   const of = { store: name, set: basename(set) };
   rmSync(path, { recursive: true, force: true });
+  mkdirSync(dirname(path), { recursive: true });
   const start = seconds();
   const index = await store[part](base, path);
   say({ ...of, row: part === "graph" ? "wasm-build" : `wasm-build-${part}`, value: seconds() - start, unit: "s" });
@@ -98,6 +99,12 @@ async function rate(ask, ef) {
 const { values } = parseArgs({
   options: { list: { type: "boolean" }, store: { type: "string" }, part: { type: "string" }, set: { type: "string" }, path: { type: "string" } },
 });
-await (values.list ? list() : measure(values));
+try {
+  await (values.list ? list() : measure(values));
+} catch (error) {
+  // In one line, which is what a run tells of it.
+  console.error(String(error?.message ?? error).replaceAll("\n", " "));
+  process.exit(1);
+}
 // Some peers leave timers behind.
 process.exit(0);
