@@ -83,11 +83,11 @@ METHOD = """\
 
 WASM = """\
 - In wasm ([bench/wasm-vectors](../../bench/wasm-vectors)) each store is built once, in one process of Node, and
-  searched there; nothing is pinned to a core. koru is the npm package in files of the file system. The peers are in memory. voy has no graph, and searches a tree exactly;
-  hnswlib-wasm, voy and PGlite (pgvector) compare every row in full where koru compares codes. EdgeVec takes its ef
-  only when an index is made, so that it is asked for more hits instead, and it compares by Euclidean distance, which
-  ranks vectors of unit length alike: by the cosine, this version returns the furthest. Queries of PGlite are text that
-  was made beforehand.\
+  searched there; nothing is pinned to a core. koru is the npm package in files of the file system. The peers are in
+  memory. voy has no graph, and searches a tree exactly; hnswlib-wasm, voy and PGlite (pgvector) compare every row in
+  full where koru compares codes. EdgeVec takes its ef only when an index is made, so that it is asked for more hits
+  instead, and it compares by Euclidean distance, which ranks vectors of unit length alike: by the cosine, this version
+  returns the furthest. Queries of PGlite are text that was made beforehand.\
 """
 
 
