@@ -28,6 +28,8 @@ SECONDS_SOUGHT = 1.0
 """The same while the ef is looked for."""
 STEP, STEP_FILTERED = 100, 10
 """Queries in a call, of those who take several: few enough that a pass ends when it is to."""
+QUERIES_MIN = 100
+"""A pass has so many, however slow: a recall of fewer is an accident."""
 SECONDS_MIN = 1.0
 """How long is measured, in passes."""
 EF_MAX = 2048
@@ -167,7 +169,7 @@ def passes(queries: F32, call: Callable[[F32, int], Ids], step: int) -> Ask:
         start = time.perf_counter()
         for at in range(0, len(queries), step):
             found += call(queries[at : at + step], ef)
-            if time.perf_counter() - start > most:
+            if time.perf_counter() - start > most and len(found) >= QUERIES_MIN:
                 break
         return found, time.perf_counter() - start
 
