@@ -14,17 +14,22 @@ import json
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from sets import F32, I32, K, Prepared, recall
 from stores import STORES, Filter, Ids, Store, Unsupported
 
-SECONDS_MAX = 4.0
+SECONDS_MAX = 2.0
 """When a pass over the queries ends: who is slow is asked fewer."""
 SECONDS_SOUGHT = 1.0
 """The same while the ef is looked for."""
+STEP, STEP_FILTERED = 100, 10
+"""Queries in a call, of those who take several: few enough that a pass ends when it is to."""
+QUERIES_MIN = 100
+"""A pass has so many, however slow: a recall of fewer is an accident."""
 SECONDS_MIN = 1.0
 """How long is measured, in passes."""
 EF_MAX = 2048
@@ -44,7 +49,7 @@ class Out:
 
 def run(phase: str, store: str, folder: Path, path: Path) -> None:
     prepared, out, made = Prepared(folder), Out(store, folder.name), STORES[store]()
-    {"build": build, "search": search, "open": first}[phase](made, prepared, path, out)
+    {"build": build, "seek": seek, "search": search, "open": first}[phase](made, prepared, path, out)
 
 
 def build(store: Store, prepared: Prepared, path: Path, out: Out) -> None:
@@ -90,58 +95,81 @@ def search(store: Store, prepared: Prepared, path: Path, out: Out) -> None:
     store.search(prepared.queries[:100], 64)
     out.row(f"memory{suffix(store)}", (anonymous_bytes() - before) / len(prepared.base), "B")
     efs = Efs(path.with_suffix(".ef.json"))
-    ask = passes(store, prepared.queries, store.search)
-    for wanted in RECALLS[store.kind]:
-        name = store.kind if store.kind == "flat" else f"{store.kind}-{wanted}"
-        ef = efs.least(name, ask, prepared.truth, wanted)
-        figure, found = rate(ask, ef)
-        at = None if store.kind == "flat" else ef
-        out.row(name, figure, "/s", recall=recall(found, prepared.truth), at=at)
-    for given in prepared.filters:
-        queries, truth = prepared.queries[prepared.load(given["queries"])], prepared.load(given["truth"])
-        ask = passes(store, queries, partial(store.filtered, Filter(given, prepared.fields)))
+    for work in works(store, prepared):
         try:
-            name, wanted = f"filter {given['name']}", 0.0 if store.kind == "flat" else RECALL_FILTERED
-            ef = efs.least(name, ask, truth, wanted)
-            figure, found = rate(ask, ef)
-            more = {"fewest": min(map(len, found)), "rows": given["rows"]}
-            out.row(name, figure, "/s", recall=recall(found, truth), at=ef, **more)
+            ef = efs.least(work)
+            figure, found = rate(work.ask, ef)
+            more = {"fewest": min(map(len, found)), "rows": work.rows} if work.rows else {}
+            at = None if work.name == "flat" else ef
+            out.row(work.name, figure, "/s", recall=recall(found, work.truth), at=at, **more)
         except Unsupported:
             break
         except Exception as error:  # noqa: BLE001 - whatever a peer raises for what it does not do is told, and the rest goes on
-            print(json.dumps({"failure": f"{name}: {error}"}), flush=True)
-    efs.keep()
+            print(json.dumps({"failure": f"{work.name}: {error}"}), flush=True)
+
+
+def seek(store: Store, prepared: Prepared, path: Path, out: Out) -> None:
+    """Only looks for the efs."""
+    store.open(path, prepared.base.shape[1])
+    efs = Efs(path.with_suffix(".ef.json"))
+    for work in works(store, prepared):
+        try:
+            efs.least(work)
+        except Unsupported:
+            break
+        except Exception:  # noqa: BLE001 - told when it is measured
+            continue
+
+
+class Work(NamedTuple):
+    """A row of the table: what is asked, and what its queries per second are at."""
+
+    name: str
+    ask: Ask
+    truth: I32
+    wanted: float
+    rows: int | None
+    """How many rows a filter takes."""
+
+
+def works(store: Store, prepared: Prepared) -> Iterator[Work]:
+    ask = passes(prepared.queries, store.search, STEP if store.batch else 1)
+    for wanted in RECALLS[store.kind]:
+        name = store.kind if store.kind == "flat" else f"{store.kind}-{wanted}"
+        yield Work(name, ask, prepared.truth, wanted, None)
+    for given in prepared.filters:
+        queries, truth = prepared.queries[prepared.load(given["queries"])], prepared.load(given["truth"])
+        filtered = partial(store.filtered, Filter(given, prepared.fields))
+        ask = passes(queries, filtered, STEP_FILTERED if store.batch else 1)
+        wanted = 0.0 if store.kind == "flat" else RECALL_FILTERED
+        yield Work(f"filter {given['name']}", ask, truth, wanted, given["rows"])
 
 
 class Efs:
-    """The ef of each row: looked for in the first round, and the same in those after it."""
+    """The ef of each row: looked for once, and the same in all rounds."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.known: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
 
-    def least(self, row: str, ask: Ask, truth: I32, wanted: float) -> int:
-        if row not in self.known:
-            self.known[row] = least_ef(ask, truth, wanted)
-        return self.known[row]
-
-    def keep(self) -> None:
-        self.file.write_text(json.dumps(self.known))
+    def least(self, work: Work) -> int:
+        if work.name not in self.known:
+            self.known[work.name] = least_ef(work.ask, work.truth, work.wanted)
+            self.file.write_text(json.dumps(self.known))
+        return self.known[work.name]
 
 
 Ask = Callable[[int, float], tuple[Ids, float]]
 """One pass over the queries, with an ef and for so many seconds: what was found, and the seconds that it took."""
 
 
-def passes(store: Store, queries: F32, call: Callable[[F32, int], Ids]) -> Ask:
-    step = 100 if store.batch else 1
-
+def passes(queries: F32, call: Callable[[F32, int], Ids], step: int) -> Ask:
     def one_pass(ef: int, most: float) -> tuple[Ids, float]:
         found: Ids = []
         start = time.perf_counter()
         for at in range(0, len(queries), step):
             found += call(queries[at : at + step], ef)
-            if time.perf_counter() - start > most:
+            if time.perf_counter() - start > most and len(found) >= QUERIES_MIN:
                 break
         return found, time.perf_counter() - start
 
@@ -166,6 +194,9 @@ def least_ef(ask: Ask, truth: I32, wanted: float) -> int:
             ef = middle
         else:
             below = middle
+    # Whoever is slow was asked few queries; all of them decide.
+    while ef < EF_MAX and recall(ask(ef, SECONDS_MAX)[0], truth) < wanted:
+        ef += max(1, ef // 20)
     return ef
 
 

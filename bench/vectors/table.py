@@ -1,13 +1,15 @@
-"""The table: medians of the rounds, koru's ratio to each peer, what it is to reach and whether it does.
+"""The tables: medians of the rounds, koru's ratio to each peer, what it is to reach and whether it does.
 
-python table.py FILE...     prints the table of rows that were left in files, for example of two runs on one machine
+    python table.py FILE... [--page PATH]
+
+prints those of rows that runs left in files, or writes the page of them: one set may be of one run, another of another.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,7 +59,9 @@ class Figures:
         return statistics.median(a / b if own.unit == "/s" else b / a for a, b in pairs)
 
     def best_peer(self, row: str) -> tuple[str, float] | None:
-        ratios = [(store, ratio) for store in self.cells[row] if (ratio := self.advantage(row, store)) is not None]
+        ratios = [
+            (store, ratio) for store in self.cells.get(row, {}) if (ratio := self.advantage(row, store)) is not None
+        ]
         return min(ratios, key=lambda pair: pair[1], default=None)
 
 
@@ -67,7 +71,7 @@ def comparable(row: str, own: Cell, other: Cell) -> bool:
 
 
 def wanted_recall(row: str) -> float:
-    kind, _, recall = row.partition("-")
+    kind, _, recall = row.removeprefix("wasm-").partition("-")
     return float(recall) if kind in ("graph", "codes") else 0.0
 
 
@@ -141,30 +145,71 @@ def recall_of(bound: float) -> Target:
     return judge
 
 
-ROWS: list[tuple[str, str]] = [
-    ("floor", "floor: all rows read once from memory"),
-    ("graph-0.95", "graph, recall@10 0.95"),
-    ("graph-0.99", "graph, recall@10 0.99"),
-    ("flat", "every row in full, exact"),
-    ("codes-0.99", "every row as a code, recall@10 0.99"),
-    ("codes-0.999", "every row as a code, recall@10 0.999"),
-    ("present", "half of the history dead, now"),
-    ("as-of", "half of the history dead, as of before"),
-    ("build", "build of the graph, 2 threads"),
-    ("build-codes", "build of the codes"),
-    ("build-flat", "build without any"),
-    ("build-cpu", "build of the graph, time of processors"),
-    ("memory", "memory of a row, graph"),
-    ("memory-codes", "memory of a row, codes"),
-    ("memory-flat", "memory of a row, in full"),
-    ("disk", "disk of a row, graph"),
-    ("disk-codes", "disk of a row, codes"),
-    ("disk-flat", "disk of a row, in full"),
-    ("open", "open and first search, graph"),
-    ("open-codes", "open and first search, codes"),
-    ("open-flat", "open and first search, in full"),
-    ("put", "put with a vector, relaxed"),
+class Row(NamedTuple):
+    name: str
+    title: str
+
+
+class Group(NamedTuple):
+    """Rows that the same stores have: a table."""
+
+    title: str
+    rows: list[Row]
+
+
+GROUPS = [
+    Group(
+        "By a graph",
+        [
+            Row("graph-0.95", "recall@10 0.95"),
+            Row("graph-0.99", "recall@10 0.99"),
+            Row("build", "build"),
+            Row("build-cpu", "build, processors"),
+            Row("memory", "memory of a row"),
+            Row("disk", "disk of a row"),
+            Row("open", "open and first search"),
+        ],
+    ),
+    Group(
+        "Every row",
+        [
+            Row("floor", "floor: read all rows"),
+            Row("flat", "in full, exact"),
+            Row("codes-0.99", "codes, recall@10 0.99"),
+            Row("codes-0.999", "codes, recall@10 0.999"),
+            Row("present", "half is history, now"),
+            Row("as-of", "half is history, before"),
+            Row("put", "put with a vector"),
+            Row("build-codes", "build of codes"),
+            Row("build-flat", "build in full"),
+            Row("memory-codes", "memory of a row, codes"),
+            Row("memory-flat", "memory of a row, in full"),
+            Row("disk-codes", "disk of a row, codes"),
+            Row("disk-flat", "disk of a row, in full"),
+            Row("open-codes", "open and first search, codes"),
+            Row("open-flat", "open and first search, in full"),
+        ],
+    ),
+    Group("With a filter", []),
+    Group(
+        "In wasm, in Node",
+        [
+            Row("wasm-graph-0.95", "graph, recall@10 0.95"),
+            Row("wasm-graph-0.99", "graph, recall@10 0.99"),
+            Row("wasm-codes-0.999", "every row, recall@10 0.999"),
+            Row("wasm-build", "build of the graph"),
+            Row("wasm-build-codes", "build without a graph"),
+        ],
+    ),
 ]
+
+
+def groups(figures: Figures) -> list[Group]:
+    """Those that have something in them."""
+    filters = [Row(name, name.removeprefix("filter ")) for name in figures.cells if name.startswith("filter")]
+    whole = [group if group.rows else Group(group.title, filters) for group in GROUPS]
+    there = [Group(group.title, [row for row in group.rows if row.name in figures.cells]) for group in whole]
+    return [group for group in there if group.rows]
 
 
 def targets(set_name: str, row: str) -> list[Target]:
@@ -185,6 +230,9 @@ def targets(set_name: str, row: str) -> list[Target]:
             "open": [at_most(0.010, "s")],
             "as-of": [within(1.3, "present")],
             "put": [at_least(2_000)],
+            "wasm-graph-0.95": [no_peer_better],
+            "wasm-graph-0.99": [no_peer_better],
+            "wasm-codes-0.999": [no_peer_better],
         },
         "glove-100k": {"graph-0.95": [times(1.5, "hnswlib")], "graph-0.99": [times(1.5, "hnswlib")]},
         "million": {
@@ -221,47 +269,66 @@ def cell(figures: Figures, row: str, store: str) -> str:
     return f"{text} **{ratio:.2f}**" if ratio is not None else text
 
 
+LEGEND = (
+    "Figures are medians of the rounds, each at the least ef that gives the recall; one core, one query at a time. "
+    "**Bold** is how many times as good koru is as that peer, whichever way the row counts, from the same rounds. "
+    "`at` is the recall@10 where it is another than the row says, and there is no ratio then; with a filter, peers are "
+    "taken at the least ef that gives 0.99, or else at the one that gave the most. `rows` is the least that came back, "
+    "if more match."
+)
+
+
 def markdown(report: dict[str, Any]) -> str:
     lines: list[str] = []
-    rows = report["rows"]
-    for set_name in dict.fromkeys(row["set"] for row in rows):
-        figures = Figures([row for row in rows if row["set"] == set_name])
-        stores = list(dict.fromkeys(row["store"] for row in rows if row["set"] == set_name))
-        named = [(row, title) for row, title in ROWS if row in figures.cells]
-        named += [(row, row) for row in figures.cells if row.startswith("filter")]
-        lines += [f"### {set_name}", "", f"| work | {' | '.join(stores)} | best peer | to reach | reached |"]
-        lines.append("|---" * (len(stores) + 4) + "|")
-        for row, title in named:
-            best = figures.best_peer(row)
-            verdicts = [target(figures, row) for target in targets(set_name, row)] if KORU in stores else []
-            reached = [
-                figure if good is None else f"yes ({figure})" if good else f"**no** ({figure})"
-                for _, figure, good in verdicts
-            ]
-            cells = [title, *(cell(figures, row, store) for store in stores)]
-            cells += [f"{best[0]} **{best[1]:.2f}**" if best else ""]
-            cells += ["; ".join(verdict.wanted for verdict in verdicts), "; ".join(reached)]
-            lines.append(f"| {' | '.join(cells)} |")
-        lines.append("")
-    lines.append(
-        "Figures are medians of the rounds, each at the least ef that gives the recall; one core, one query at a time. "
-        "**Bold** is how many times as good koru is as that peer, whichever way the row counts, from the same rounds. "
-        "`at` is the recall@10 of a filtered search, for which peers are taken at the least ef that gives 0.99, or "
-        "else at the one that gave the most; `rows` is the least that came back, if more match."
-    )
-    lines += ["", *(f"- {name}: {value}" for name, value in report["facts"].items())]
+    for set_name, figures in by_set(report["rows"]).items():
+        lines += [f"### {set_name}", "", *tables(figures, set_name, "####")]
+    lines += [LEGEND, "", *(f"- {name}: {value}" for name, value in report["facts"].items())]
     lines += [f"- **failed**: {failure}" for failure in dict.fromkeys(report["failures"])]
     return "\n".join(lines)
 
 
+def by_set(rows: list[dict[str, Any]]) -> dict[str, Figures]:
+    return {
+        name: Figures([row for row in rows if row["set"] == name]) for name in dict.fromkeys(r["set"] for r in rows)
+    }
+
+
+def tables(figures: Figures, set_name: str, heading: str) -> list[str]:
+    """A table for each group of rows, with a column for each store that has any of them."""
+    lines: list[str] = []
+    for title, rows in groups(figures):
+        stores = list(dict.fromkeys(store for row in rows for store in figures.cells[row.name]))
+        # koru comes first wherever it was measured.
+        stores.sort(key=lambda store: store != KORU)
+        lines += [f"{heading} {title}", "", f"| work | {' | '.join(stores)} | best peer | to reach | reached |"]
+        lines.append("|---" * (len(stores) + 4) + "|")
+        for row in rows:
+            best = figures.best_peer(row.name)
+            verdicts = [target(figures, row.name) for target in targets(set_name, row.name)] if KORU in stores else []
+            reached = [
+                figure if good is None else f"yes ({figure})" if good else f"**no** ({figure})"
+                for _, figure, good in verdicts
+            ]
+            cells = [row.title, *(cell(figures, row.name, store) for store in stores)]
+            cells += [f"{best[0]} **{best[1]:.2f}**" if best else ""]
+            cells += ["; ".join(verdict.wanted for verdict in verdicts), "; ".join(reached)]
+            lines.append(f"| {' | '.join(cells)} |")
+        lines.append("")
+    return lines
+
+
 def main() -> None:
-    reports = [json.loads(Path(file).read_text()) for file in sys.argv[1:]]
-    report: dict[str, Any] = {"facts": {}, "rows": [], "failures": []}
-    for one in reports:
-        report["facts"] |= one["facts"]
-        report["rows"] += one["rows"]
-        report["failures"] += one["failures"]
-    print(markdown(report))
+    import page
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what --out left")
+    parser.add_argument("--page", type=Path, help="where the page is written")
+    options = parser.parse_args()
+    reports = [json.loads(file.read_text()) for file in options.files]
+    if options.page:
+        options.page.write_text(page.page(reports))
+    else:
+        print("\n\n".join(markdown(report) for report in reports))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@
 //! distribution's is installed. Everything else comes from `python/requirements.txt`, into `target/python`.
 
 use crate::{
-    Result, packages,
+    Result, node, npm, packages,
     process::{cargo, root, run, works},
     release,
     report::{megabytes, timed},
+    tools,
 };
 use std::{
     env, fs,
@@ -75,15 +76,26 @@ impl Environment {
 
     /// Has in it what a list of requirements says, unless it has already.
     fn fill(&self, list: &Path) -> Result<()> {
+        self.fill_with(list, &[])
+    }
+
+    /// The same, with packages that there is no wheel of for every Python: those are built from their sources.
+    fn fill_with(&self, list: &Path, from_sources: &[&str]) -> Result<()> {
         let python = interpreter()?;
         let wanted = format!("{python}\n{}", fs::read_to_string(list).map_err(|e| format!("{}: {e}", list.display()))?);
         let stamp = self.0.join("koru-stamp");
         if fs::read_to_string(&stamp).is_ok_and(|kept| kept == wanted) {
             return Ok(());
         }
+        if !from_sources.is_empty() {
+            require_headers(&python, &format!("{} is built from its sources", from_sources.join(", ")))?;
+        }
         timed("python: an environment with the tools, some minutes the first time", || {
             run(Command::new(&python).args(["-m", "venv", "--clear"]).arg(&self.0))?;
-            run(self.pip().args(["install", "--require-hashes", "--only-binary", ":all:", "-r"]).arg(list))
+            let mut install = self.pip();
+            install.args(["install", "--require-hashes", "--only-binary", ":all:"]);
+            install.args(from_sources.iter().flat_map(|package| ["--no-binary", package]));
+            run(install.arg("-r").arg(list))
         })?;
         fs::write(&stamp, wanted).map_err(|e| format!("{}: {e}", stamp.display()))
     }
@@ -104,6 +116,18 @@ impl Environment {
         command.args(["-m", "pip", "--quiet", "--disable-pip-version-check"]);
         command
     }
+}
+
+/// Fails with what to do when packages in C++ cannot be built for an interpreter.
+fn require_headers(python: &str, why: &str) -> Result<()> {
+    tools::require_cpp_compiler(why)?;
+    let seek = "import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path('include') + '/Python.h'))";
+    if works(python, &["-c", seek]) {
+        return Ok(());
+    }
+    Err(format!(
+        "the headers of {python} are needed, because {why}: install them (Debian: apt-get install python3-dev)"
+    ))
 }
 
 /// Builds the wheel into a folder that holds nothing else, and returns where it is.
@@ -200,12 +224,27 @@ pub(crate) fn bench(args: &[&str]) -> Result<()> {
 /// Compares vector search with its peers, which are large and have an environment of their own.
 pub(crate) fn bench_vectors(args: &[&str]) -> Result<()> {
     let folder = root().join("bench/vectors");
+    let script = folder.join("bench.py");
     let peers = Environment(root().join("target/vectors/environment"));
-    peers.fill(&folder.join("requirements.txt"))?;
-    run(cargo().args(["build", "--release", "--package", "koru-bench"]))?;
-    let program = root().join("target/release").join(format!("koru-bench{}", env::consts::EXE_SUFFIX));
+    peers.fill_with(&folder.join("requirements.txt"), &["hnswlib"])?;
     let mut command = peers.program("python");
-    command.current_dir(root()).arg(folder.join("bench.py")).arg("--koru").arg(program);
+    command.current_dir(root()).arg(script);
+    let asks = |name: &str| args.contains(&name);
+    if asks("--help") || asks("-h") {
+        return run(command.args(args));
+    }
+    let stores = args.iter().position(|arg| *arg == "--stores").and_then(|at| args.get(at + 1));
+    if stores.is_none_or(|stores| stores.split(',').any(|store| store == "koru")) {
+        timed("koru in release, some minutes the first time", || {
+            run(cargo().args(["build", "--quiet", "--release", "--package", "koru-bench"]))
+        })?;
+        command.arg("--koru");
+        command.arg(root().join("target/release").join(format!("koru-bench{}", env::consts::EXE_SUFFIX)));
+    }
+    if asks("--wasm") {
+        npm::build()?;
+        node::install(&root().join("bench/wasm-vectors"))?;
+    }
     run(command.args(args))
 }
 

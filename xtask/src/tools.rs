@@ -52,6 +52,18 @@ pub(crate) fn require_c_compiler(why: &str) -> Result<()> {
     ))
 }
 
+/// Fails with what to do when there is no C++ compiler.
+pub(crate) fn require_cpp_compiler(why: &str) -> Result<()> {
+    let chosen = env::var("CXX").unwrap_or_default();
+    if [chosen.as_str(), "c++", "g++", "clang++", "cl"]
+        .iter()
+        .any(|name| !name.is_empty() && works(name, &["--version"]))
+    {
+        return Ok(());
+    }
+    Err(format!("a C++ compiler is needed, because {why}: install g++ or clang (Debian: apt-get install g++)"))
+}
+
 /// The text values of every `"name"` in a JSON text, in order. Enough to read a path or an id out of another program's
 /// answer without a JSON library in a tool that must build in seconds.
 pub(crate) fn json_strings(json: &str, name: &str) -> Vec<String> {

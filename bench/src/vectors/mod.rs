@@ -2,6 +2,7 @@
 //! JSON, the same that `bench/vectors/measure.py` prints for the peers.
 
 mod databases;
+mod efs;
 mod npy;
 mod phases;
 mod set;
@@ -29,6 +30,8 @@ enum Phase {
     /// How long it takes to read all rows from memory.
     Floor,
     Build,
+    /// Only looks for the efs that the searches will have.
+    Seek,
     // Of one database each, so that memory means one.
     SearchGraph,
     SearchCodes,
@@ -43,6 +46,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match options.phase {
         Phase::Floor => phases::floor(&set, &out),
         Phase::Build => phases::build(&set, &options.path, &out),
+        Phase::Seek => phases::seek(&set, &options.path),
         Phase::SearchGraph => phases::search(Kind::Graph, &set, &options.path, &out),
         Phase::SearchCodes => phases::search(Kind::Codes, &set, &options.path, &out),
         Phase::SearchFull => phases::search(Kind::Full, &set, &options.path, &out),

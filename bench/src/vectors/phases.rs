@@ -3,10 +3,11 @@
 use super::{
     Out,
     databases::{Kind, fill, key, open as open_database, rows},
+    efs::Efs,
     set::{Asked, K, Set},
 };
 use crate::{
-    Result,
+    Error, Result,
     measure::{Memory, disk_bytes, median},
 };
 use koru_delta::{Collection, Moment, Plan, Search, Vectors, WriteOptions};
@@ -14,7 +15,9 @@ use serde_json::json;
 use std::{hint::black_box, path::Path, time::Instant};
 
 /// When a pass over the queries ends: who is slow is asked fewer.
-const SECONDS_MAX: f64 = 4.0;
+const SECONDS_MAX: f64 = 2.0;
+/// The same while the ef is looked for.
+const SECONDS_SOUGHT: f64 = 1.0;
 /// How long is measured, in passes.
 const SECONDS_MIN: f64 = 1.0;
 const EF_MAX: usize = 2048;
@@ -94,15 +97,13 @@ pub(crate) fn search(kind: Kind, set: &Set, folder: &Path, out: &Out) -> Result<
     let database = open_database(&kind.path(folder))?;
     let collection = rows(&database);
     let pass = Pass { collection: &collection, asked: &asked, make: &|s| s, of: &number };
-    drop(pass.run(None)?);
+    drop(pass.run(None, SECONDS_MAX)?);
     let grown = Memory::now()?.anonymous.saturating_sub(before);
     out.row(&format!("memory{}", suffix(kind).unwrap_or_default()), grown as f64 / count as f64, "B");
     match kind {
         Kind::Graph => {
-            pass.plan(Plan::Graph)?;
-            for wanted in RECALLS {
-                let ef = pass.least_ef(wanted)?;
-                pass.measure(&format!("graph-{wanted}"), Some(ef), out)?;
+            for (row, ef) in pass.efs(folder)? {
+                pass.measure(&row, Some(ef), out)?;
             }
         }
         Kind::Codes => {
@@ -120,6 +121,14 @@ pub(crate) fn search(kind: Kind, set: &Set, folder: &Path, out: &Out) -> Result<
             pass.measure_of(&format!("filter {}", given.name), None, out, Some(given.rows))?;
         }
     }
+    Ok(database.close()?)
+}
+
+/// Looks for the efs, and measures nothing.
+pub(crate) fn seek(set: &Set, folder: &Path) -> Result<()> {
+    let asked = set.asked()?;
+    let database = open_database(&Kind::Graph.path(folder))?;
+    Pass { collection: &rows(&database), asked: &asked, make: &|s| s, of: &number }.efs(folder)?;
     Ok(database.close()?)
 }
 
@@ -182,14 +191,14 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// The rows that were found for each query, and the seconds that it took.
-    fn run(&self, ef: Option<usize>) -> Result<(Vec<Vec<i32>>, f64)> {
+    /// The rows that were found for each query, and the seconds that it took: at most about as many as are given.
+    fn run(&self, ef: Option<usize>, seconds_max: f64) -> Result<(Vec<Vec<i32>>, f64)> {
         let mut found = Vec::with_capacity(self.asked.queries.all.len() / self.asked.queries.width);
         let start = Instant::now();
         for query in self.asked.queries.rows() {
             let hits = self.collection.search(&self.search(query, ef))?;
             found.push(hits.iter().filter_map(|hit| (self.of)(&hit.key)).collect());
-            if start.elapsed().as_secs_f64() > SECONDS_MAX {
+            if start.elapsed().as_secs_f64() > seconds_max {
                 break;
             }
         }
@@ -222,15 +231,32 @@ impl Pass<'_> {
         Err(format!("the plan is {} and not {}: {}", explain.plan.name(), wanted.name(), explain.reason).into())
     }
 
+    /// The rows of the graph, and the ef of each.
+    fn efs(&self, folder: &Path) -> Result<Vec<(String, usize)>> {
+        self.plan(Plan::Graph)?;
+        let mut efs = Efs::of(folder)?;
+        let one = |wanted| {
+            let row = format!("graph-{wanted}");
+            let ef = efs.least(&row, || self.least_ef(wanted))?;
+            Ok((row, ef))
+        };
+        RECALLS.into_iter().map(one).collect()
+    }
+
     /// The least ef that gives a recall.
     fn least_ef(&self, wanted: f64) -> Result<usize> {
+        let reaches = |ef, seconds| Ok::<bool, Error>(self.recall(&self.run(Some(ef), seconds)?.0) >= wanted);
         let (mut below, mut ef) = (K - 1, K);
-        while self.recall(&self.run(Some(ef))?.0) < wanted && ef < EF_MAX {
+        while ef < EF_MAX && !reaches(ef, SECONDS_SOUGHT)? {
             (below, ef) = (ef, ef * 2);
         }
         while ef - below > 1.max(ef / 20) {
             let middle = usize::midpoint(below, ef);
-            if self.recall(&self.run(Some(middle))?.0) >= wanted { ef = middle } else { below = middle }
+            if reaches(middle, SECONDS_SOUGHT)? { ef = middle } else { below = middle }
+        }
+        // If a pass was too short for all queries: all of them decide.
+        while ef < EF_MAX && !reaches(ef, SECONDS_MAX)? {
+            ef += 1.max(ef / 20);
         }
         Ok(ef)
     }
@@ -241,10 +267,10 @@ impl Pass<'_> {
 
     /// Queries per second, the median of the passes. `rows` is how many match the filter, if there is one.
     fn measure_of(&self, row: &str, ef: Option<usize>, out: &Out, rows: Option<u64>) -> Result<()> {
-        let (found, _) = self.run(ef)?;
+        let (found, _) = self.run(ef, SECONDS_MAX)?;
         let (mut rates, mut spent) = (Vec::new(), 0.0);
         while spent < SECONDS_MIN || rates.len() < 3 && spent < SECONDS_MAX / 2.0 {
-            let (found, seconds) = self.run(ef)?;
+            let (found, seconds) = self.run(ef, SECONDS_MAX)?;
             rates.push(found.len() as f64 / seconds);
             spent += seconds;
         }
