@@ -167,7 +167,9 @@ fn searches(name: &str, dimension: usize, seed: u64) -> Vec<Search> {
     let query = vector(&mut random, dimension);
     let search = Search::vector(&query).name(name).k(8);
     let filter = Filter::new(&json!({"group": {"$in": [1, 4]}})).unwrap();
+    let most = Filter::new(&json!({"group": {"$ne": 3}})).unwrap();
     vec![
+        search.clone().filter(most),
         search.clone(),
         search.clone().filter(filter.clone()),
         search.clone().keys(KeyRange::prefix("note/0011")),
@@ -429,6 +431,29 @@ fn searches_of_several_threads_read_the_same_snapshot() {
             });
         }
     });
+}
+
+#[test]
+fn searches_of_several_threads_over_a_damaged_snapshot_are_right() {
+    let whole = reader(small());
+    let length = snapshot(small()).len();
+    for step in 1..8 {
+        let damaged = with_snapshot(small(), |bytes| bytes[length - step * length / 9] ^= 1);
+        let read = reader(&damaged);
+        std::thread::scope(|scope| {
+            for thread in 0..3 {
+                let (whole, read) = (&whole, &read);
+                scope.spawn(move || {
+                    for search in searches("graph", 40, thread).into_iter().chain(searches("i4", 24, thread)) {
+                        let found = read.collection("notes").search(&search).unwrap();
+                        let exact = whole.collection("notes").search(&search.clone().exact(true)).unwrap();
+                        let right = bits(&found).iter().filter(|hit| bits(&exact).contains(hit)).count();
+                        assert!(found.len() == exact.len() && right + 2 >= exact.len(), "{step} {search:?}");
+                    }
+                });
+            }
+        });
+    }
 }
 
 /// Puts right checksums into a snapshot, as far as it is long enough for any.

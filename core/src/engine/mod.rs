@@ -128,6 +128,8 @@ pub(crate) struct Engine<S> {
     vectors: RwLock<Option<vector_store::VectorStore>>,
     /// The last commit that is in them.
     vectors_applied: AtomicU64,
+    /// How often the indexes of vectors were dropped.
+    vectors_dropped: AtomicU64,
     scratches: Mutex<Vec<crate::vector::hnsw::Scratch>>,
     /// Snapshots of the indexes of vectors in which damage was found since they were opened.
     damaged_snapshots: Mutex<Vec<u32>>,

@@ -127,6 +127,7 @@ impl<S: AsyncStorage> Engine<S> {
             doorkeeper: super::doorkeeper::Doorkeeper::new(options.cache_bytes),
             vectors: RwLock::new(None),
             vectors_applied: AtomicU64::new(0),
+            vectors_dropped: AtomicU64::new(0),
             scratches: Mutex::new(Vec::new()),
             damaged_snapshots: Mutex::new(Vec::new()),
             exports: Arc::new(()),

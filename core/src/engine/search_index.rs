@@ -31,6 +31,7 @@ use crate::{
     },
 };
 use alloc::{borrow::ToOwned, format, string::String, vec, vec::Vec};
+use core::sync::atomic::Ordering;
 
 /// What reading a vector from the log and comparing it takes, in nanoseconds: what the planner counts with. One number for
 /// all platforms, so that they plan alike.
@@ -110,13 +111,22 @@ fn known(rows: &Rows, row: u32) -> Option<Known> {
 }
 
 impl<S: AsyncStorage> Engine<S> {
-    /// Finds the best rows of the index. `None` if the view shows commits that are not in it, or there are no such rows.
+    /// Finds the best rows of the index. `None` if the view shows commits that are not in it, or there are no such rows, or
+    /// the index is dropped meanwhile.
     pub(super) async fn search_index(
         &self,
         view: &View,
         asked: &Asked<'_>,
         config: &VectorConfig,
     ) -> Result<Option<Searched>> {
+        let dropped = || self.vectors_dropped.load(Ordering::Acquire);
+        let before = dropped();
+        let found = self.search_rows(view, asked, config).await;
+        // What was found, or went wrong, may be of two indexes.
+        if dropped() == before { found } else { Ok(None) }
+    }
+
+    async fn search_rows(&self, view: &View, asked: &Asked<'_>, config: &VectorConfig) -> Result<Option<Searched>> {
         if !self.vectors_know(view.sequence) {
             return Ok(None);
         }

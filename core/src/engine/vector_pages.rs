@@ -261,9 +261,15 @@ impl<S: AsyncStorage> Engine<S> {
         let drops = vectors.as_ref().is_some_and(is_of_it);
         if drops {
             self.damaged_snapshots.lock().push(source.number);
-            *vectors = None;
-            self.vectors_applied.store(0, Ordering::Release);
+            self.forget_vectors(&mut vectors);
         }
         drops
+    }
+
+    /// Drops the indexes. Searches that are under way begin anew, without them.
+    pub(super) fn forget_vectors(&self, vectors: &mut Option<VectorStore>) {
+        *vectors = None;
+        self.vectors_applied.store(0, Ordering::Release);
+        self.vectors_dropped.fetch_add(1, Ordering::AcqRel);
     }
 }

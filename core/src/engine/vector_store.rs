@@ -193,9 +193,7 @@ impl<S: AsyncStorage> Engine<S> {
                 Ok(false) => {}
                 Err(e) => {
                     // A commit may be in them by half.
-                    let mut vectors = self.vectors.write();
-                    *vectors = None;
-                    self.vectors_applied.store(0, Ordering::Release);
+                    self.forget_vectors(&mut self.vectors.write());
                     return Err(e);
                 }
             }

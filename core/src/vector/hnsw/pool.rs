@@ -27,13 +27,16 @@ impl Pool {
         self.cursor = 0;
     }
 
-    /// Takes a row in if it is among the best. Each row is offered once.
-    #[inline]
+    /// Takes a row in if it is among the best. Each row is offered once, and most are not.
+    #[inline(always)]
     pub(super) fn offer(&mut self, entry: u64) {
         let full = self.entries.len() >= self.limit;
-        if full && self.entries.last().is_none_or(|last| *last > entry) {
-            return;
+        if !full || self.entries.last().is_some_and(|last| *last <= entry) {
+            self.insert(entry, full);
         }
+    }
+
+    fn insert(&mut self, entry: u64, full: bool) {
         let at = self.entries.partition_point(|other| *other > entry);
         if at >= self.ties && self.entries[at - self.ties] >> 32 == entry >> 32 {
             return;

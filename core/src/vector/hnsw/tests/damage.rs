@@ -147,10 +147,19 @@ fn a_search_that_reads_what_it_misses_finds_the_same_to_the_bit() {
             (codes, graph)
         };
         let third = Mask::from_bits((0..6000).map(|row| row % 3 == 0));
+        let nearly_all = Mask::from_bits((0..6000).map(|row| row % 9 != 0));
+        let nearly_all_far = Mask::from_bits((0..6000).map(|row| set.clusters[row] > 3));
         for query in set.queries.iter().take(8) {
             let query = codes.query(query);
-            let filter = Filter { accept: &third, count: third.count() };
-            for (ef, filter) in [(10, None), (64, None), (5, Some(filter)), (9, Some(filter))] {
+            let of = |accept| Some(Filter { accept, count: accept.count() });
+            for (ef, filter) in [
+                (10, None),
+                (64, None),
+                (5, of(&third)),
+                (9, of(&third)),
+                (40, of(&nearly_all)),
+                (20, of(&nearly_all_far)),
+            ] {
                 let search = |codes: &Codes, graph: &Graph, scratch: &mut Scratch| {
                     graph.search(codes, &query, ef, filter, scratch).map(|found| found.map(<[_]>::to_vec))
                 };
