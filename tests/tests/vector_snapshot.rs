@@ -167,7 +167,7 @@ fn searches(name: &str, dimension: usize, seed: u64) -> Vec<Search> {
     let query = vector(&mut random, dimension);
     let search = Search::vector(&query).name(name).k(8);
     let filter = Filter::new(&json!({"group": {"$in": [1, 4]}})).unwrap();
-    let most = Filter::new(&json!({"group": {"$ne": 3}})).unwrap();
+    let most = Filter::new(&json!({"n": {"$gte": 40}})).unwrap();
     vec![
         search.clone().filter(most),
         search.clone(),

@@ -158,32 +158,51 @@ impl<S: AsyncStorage> Engine<S> {
             };
         }
         let taken = set.count() as u64;
+        let Some(way) = self.way(&named, asked, config, &set).await? else { return Ok(None) };
+        let (plan, reason, degraded, lags) = (way.plan, way.reason, way.degraded, way.lags);
+        let Some(Going { best, compared, .. }) = self.compare_rows(&named, view, asked, config, way.rows).await? else {
+            return Ok(None);
+        };
+        let explain = Explain { plan, reason, rows, taken, compared, degraded };
+        Ok(Some(Searched { best: best.into_found(), explain, lags }))
+    }
+
+    /// How to go over the rows of a set, after reading what that needs. `None` if it is not to be had.
+    async fn way(&self, named: &Named, asked: &Asked<'_>, config: &VectorConfig, set: &Counted) -> Result<Option<Way>> {
         let mut scratch = self.take_scratch();
         let mut room = Vec::new();
         // Each time that it stops it misses something else, which is read.
         let way = loop {
-            match self.with_index(&named, |index| choose(index, asked, config, &set, &mut scratch)) {
+            match self.with_index(named, |index| choose(index, asked, config, set, &mut scratch)) {
                 Some(Ok(way)) => break way,
-                Some(Err(Stopped)) if self.bring_missing(&named, &mut scratch.missing, &mut room).await? => {}
+                Some(Err(Stopped)) if self.bring_missing(named, &mut scratch.missing, &mut room).await? => {}
                 _ => return Ok(None),
             }
         };
         self.give_scratch(scratch);
-        let Way { plan, reason, degraded, lags, rows: reached } = way;
-        if !self.bring_rows(&named, reached.iter().map(|reached| reached.row).collect()).await? {
-            return Ok(None);
-        }
+        let there = self.bring_rows(named, way.rows.iter().map(|reached| reached.row).collect()).await?;
+        Ok(there.then_some(way))
+    }
 
-        let cache = reached.len() <= CACHED_ROWS;
+    /// Compares rows exactly. `None` if the index is gone.
+    async fn compare_rows(
+        &self,
+        named: &Named,
+        view: &View,
+        asked: &Asked<'_>,
+        config: &VectorConfig,
+        rows: Vec<Reached>,
+    ) -> Result<Option<Going>> {
+        let cache = rows.len() <= CACHED_ROWS;
         let best = Best::new(asked.query.metric(), asked.search.k, asked.search.threshold);
-        let mut going = Going { rows: reached.into_iter(), best, compared: 0 };
+        let mut going = Going { rows: rows.into_iter(), best, compared: 0 };
         let (mut vector, mut scored) = (Vec::new(), None);
         loop {
-            let stop = self.with_index(&named, |index| self.go_on(index, asked, &mut going, scored.take()));
+            let stop = self.with_index(named, |index| self.go_on(index, asked, &mut going, scored.take()));
             match stop {
                 // What was searched is gone.
                 None => return Ok(None),
-                Some(None) => break,
+                Some(None) => return Ok(Some(going)),
                 Some(Some(Stop::Vector { number, row, place })) => {
                     self.read_vector(vectors_at(place), &named.1, &mut vector).await?;
                     check_dimension(asked.collection, &named.1, vector.len(), config)?;
@@ -200,8 +219,6 @@ impl<S: AsyncStorage> Engine<S> {
                 }
             }
         }
-        let explain = Explain { plan, reason, rows, taken, compared: going.compared, degraded };
-        Ok(Some(Searched { best: going.best.into_found(), explain, lags }))
     }
 
     /// Compares rows as far as memory has what that takes. `scored` is the row that it stopped at for its vector.
