@@ -11,6 +11,7 @@ import numpy.typing
 import pandas
 import polars
 import pyarrow
+from typing_extensions import disjoint_base
 
 from ._types import Cause, Expected, Expiry, ImportChange, MatrixLike, MomentLike, Table, VectorLike, VersionLike
 
@@ -56,6 +57,7 @@ __all__ = [
     "Transaction",
     "TransactionCollection",
     "Watch",
+    "Workspace",
     "__version__",
     "ABSENT",
 ]
@@ -873,6 +875,7 @@ class Import:
         causes: Iterable[Cause] | None = (),
     ) -> str | None: ...
 
+@disjoint_base
 class Workspace:
     @property
     def name(self) -> str: ...

@@ -417,8 +417,9 @@ def test_an_import_brings_vectors(db: Database) -> None:
     importer.commit(1000, [("c", "a", 1, [1.0, 0.0]), ("c", "b", 2, {"default": [0.0, 1.0], "title": [1.0]})])
     importer.commit(2000, [("c", "a", 1, None), ("c", "b")])
     documents = db.collection("c")
-    assert [hit.key for hit in documents.search([1.0, 0.0], as_of=1000)] == ["a", "b"]
-    assert [hit.key for hit in documents.search([1.0], name="title", as_of=1000)] == ["b"]
+    then = datetime.fromtimestamp(1, UTC)
+    assert [hit.key for hit in documents.search([1.0, 0.0], as_of=then)] == ["a", "b"]
+    assert [hit.key for hit in documents.search([1.0], name="title", as_of=then)] == ["b"]
     assert list(documents.search([1.0, 0.0])) == []
     wrong: list[tuple[Any, str]] = [
         ([("c", "k", 1, [1.0, 2.0], 5)], "a tuple of collection"),
