@@ -55,9 +55,12 @@ impl Kind {
     }
 }
 
+pub(crate) fn options() -> Options {
+    Options::new().durability(Durability::Relaxed).maintenance(Maintenance::Manual).vector_bytes(VECTOR_BYTES)
+}
+
 pub(crate) fn open(path: &Path) -> Result<Database> {
-    let options = Options::new().durability(Durability::Relaxed).maintenance(Maintenance::Manual);
-    Ok(options.vector_bytes(VECTOR_BYTES).open(path)?)
+    Ok(options().open(path)?)
 }
 
 pub(crate) fn rows(database: &Database) -> Collection {

@@ -135,12 +135,19 @@ impl Mask {
         from + left.trailing_zeros() as usize / 16
     }
 
-    /// How many groups of 16 rows have one in the set.
-    pub(crate) fn sixteens(&self) -> usize {
+    /// How many groups of 16 rows have one in the set, and how many runs of such groups there are.
+    pub(crate) fn sixteens(&self) -> (usize, usize) {
         // The highest bit of each group: set by the bits below it if there are any, or set already.
         const HIGHEST: u64 = 0x8000_8000_8000_8000;
-        let any = |word: &u64| (((word & !HIGHEST) + !HIGHEST) | word) & HIGHEST;
-        self.words.iter().map(|word| any(word).count_ones() as usize).sum()
+        let (mut groups, mut runs, mut before) = (0, 0, 0);
+        for word in &self.words {
+            let any = (((word & !HIGHEST) + !HIGHEST) | word) & HIGHEST;
+            groups += any.count_ones() as usize;
+            // A run begins where the group before has none.
+            runs += (any & !(any << 16 | before)).count_ones() as usize;
+            before = any >> 48;
+        }
+        (groups, runs)
     }
 
     /// The 64 rows from `64 * word` on, the first one in the lowest bit.
@@ -218,7 +225,9 @@ mod tests {
             }
             prop_assert_eq!(mask.count(), set.len());
             prop_assert!((0..500).all(|row| mask.contains(row) == set.contains(&row)));
-            prop_assert_eq!(mask.sixteens(), (0..40).filter(|block| mask.sixteen(*block) != 0).count());
+            let some = |block: &usize| mask.sixteen(*block) != 0;
+            let begins = |block: &usize| some(block) && block.checked_sub(1).is_none_or(|before| !some(&before));
+            prop_assert_eq!(mask.sixteens(), ((0..40).filter(some).count(), (0..40).filter(begins).count()));
             for block in 0..40 {
                 let next = (block..).find(|at| mask.sixteen(*at) != 0 || 16 * at >= rows).unwrap();
                 let found = mask.next_sixteen(block);

@@ -21,6 +21,10 @@ use crate::vector::{
 use alloc::{vec, vec::Vec};
 use core::iter::repeat_n;
 
+/// Blocks that are to be left out by a leap, on average, for leaping to be worth it. Where blocks are left out at random this
+/// says: more than half of them.
+const LEAP_BLOCKS: usize = 2;
+
 #[derive(Clone, Debug)]
 pub(super) struct Coded {
     metric: Metric,
@@ -207,8 +211,11 @@ impl Coded {
             step: query.step,
             base: query.base,
         };
-        // Memory is read ahead only where it is read in order: to leave out less than a half takes longer than to read it.
-        let skip = mask.is_some_and(|mask| 2 * mask.sixteens() < self.scales.len());
+        // Memory is read ahead only where it is read in order: a leap over fewer blocks than that takes longer than to read them.
+        let skip = mask.is_some_and(|mask| {
+            let (groups, runs) = mask.sixteens();
+            LEAP_BLOCKS * runs < self.scales.len().saturating_sub(groups)
+        });
         lookup::scan(&query.tables, rows, &mut Scan { len: self.len, mask, skip, best });
         query.deviation
     }
