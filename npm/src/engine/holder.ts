@@ -102,11 +102,10 @@ export class Holder {
     if (this.#guard(() => this.engine.maintenanceDue())) this.#schedule();
   }
 
-  #schedule(): void {
+  /** A turn later: replies come first, and with relaxed durability there is something to sync after a while. */
+  #schedule(wait = this.options.durability === "relaxed" ? RELAXED_SYNC_MS : 0): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // A turn later: replies come first, and with relaxed durability there is something to sync after a while.
-    const wait = this.options.durability === "relaxed" ? RELAXED_SYNC_MS : 0;
     const timer = setTimeout(() => {
       this.#scheduled = false;
       this.#maintaining = this.#maintain();
@@ -118,7 +117,8 @@ export class Holder {
     const before = this.#batches;
     try {
       const more = await this.#guard(() => this.engine.maintain(1));
-      if (more) this.#schedule();
+      // What is left has waited.
+      if (more) this.#schedule(0);
       else if (this.#batches !== before) this.#scheduleIfDue();
     } catch (error) {
       // A full disk or a refused write: the next write says so itself. Only a trap is ours to act on.

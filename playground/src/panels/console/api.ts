@@ -1,7 +1,7 @@
 // What completion says about the words of the package. The words themselves come from the objects at run time; a test
 // compares both, so that neither has one that the other lacks.
 
-export type Kind = "Database" | "Collection" | "Snapshot" | "SnapshotCollection" | "Rows";
+export type Kind = "Workspace" | "Database" | "Collection" | "Snapshot" | "SnapshotCollection" | "Rows";
 
 const READ = {
   get: "(key) the value, or undefined",
@@ -15,21 +15,28 @@ const READ = {
   name: "its name",
 };
 
+const WORKSPACE = {
+  collection: "(name) a collection",
+  collections: "() the names of all collections",
+  transaction: "(async tx => ...) all of it or nothing",
+  asOf: "(moment) the database as of a moment",
+  snapshot: "(moment?) the same, held until closed",
+  diff: "(before, after?) documents that differ",
+  log: "() the commits, newest first",
+  watch: "() commits as they come",
+  tag: "(name) a name for the present",
+  untag: "(name) takes a tag away",
+  tags: "() all tags",
+  restore: "(moment) everything as it was, by a new commit",
+  name: "its name",
+};
+
 export const API: Record<Kind, Record<string, string>> = {
+  Workspace: WORKSPACE,
   Database: {
-    collection: "(name) a collection",
-    collections: "() the names of all collections",
-    transaction: "(async tx => ...) all of it or nothing",
-    asOf: "(moment) the database as of a moment",
-    snapshot: "(moment?) the same, held until closed",
-    diff: "(before, after?) documents that differ",
-    log: "() the commits, newest first",
+    ...WORKSPACE,
+    workspace: '("main") the workspace that all of this is about: there is one',
     commit: "(version or id) one commit",
-    watch: "() commits as they come",
-    tag: "(name) a name for the present",
-    untag: "(name) takes a tag away",
-    tags: "() all tags",
-    restore: "(moment) everything as it was, by a new commit",
     lineage: "({ collection, key, version }) what it came from",
     verify: "() checks every byte",
     export: "() the database as a tar stream",

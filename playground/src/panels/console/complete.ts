@@ -85,6 +85,7 @@ function kindOf(expression: string, names: Names): Kind | undefined {
   if (/\.collection\((?:[^()]|\([^()]*\))*\)$/.test(expression)) return past ? "SnapshotCollection" : "Collection";
   if (/\.collection\((?:[^()]|\([^()]*\))*\)\.asOf\((?:[^()]|\([^()]*\))*\)$/.test(expression)) return "SnapshotCollection";
   if (/\.asOf\((?:[^()]|\([^()]*\))*\)$/.test(expression)) return "Snapshot";
+  if (/\.workspace\([^()]*\)$/.test(expression)) return "Workspace";
   const [, name = ""] = IDENTIFIER.exec(expression) ?? [];
   if (expression.slice(0, expression.length - name.length).trimEnd().endsWith(".")) return undefined;
   return kindOfValue(names.scope[name]);
@@ -93,7 +94,7 @@ function kindOf(expression: string, names: Names): Kind | undefined {
 /** By what it can do: the names of classes do not survive a build. */
 function kindOfValue(value: unknown): Kind | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  if ("transaction" in value && "collections" in value) return "Database";
+  if ("transaction" in value && "collections" in value) return "workspace" in value ? "Database" : "Workspace";
   if ("putMany" in value) return "Collection";
   if ("scan" in value) return "SnapshotCollection";
   if ("collections" in value) return "Snapshot";
