@@ -187,7 +187,8 @@ impl Structure {
                 let entry_of = |c: &hnsw::Candidate| entry::entry(c.score, c.row);
                 let mut by_graph = false;
                 if self.follows_graph() {
-                    let count = if linked == len { mask.count() } else { mask.first(linked as usize) };
+                    // Few rows stand behind the graph: those are counted and not the many in it.
+                    let count = mask.count() - mask.count_from(linked as usize);
                     let filter = hnsw::Filter { accept: mask, count };
                     let filter = (count < linked as usize).then_some(filter);
                     let walked = graph.search(codes, &probe, ef.max(keep), filter, scratch)?;

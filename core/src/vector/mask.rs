@@ -107,11 +107,11 @@ impl Mask {
         &self.words
     }
 
-    /// How many of the first `rows` are in the set.
-    pub(crate) fn first(&self, rows: usize) -> usize {
-        let (whole, rest) = (rows / WORD, rows % WORD);
-        let counted = self.words.iter().take(whole).map(|word| word.count_ones() as usize).sum::<usize>();
-        counted + (self.word(whole) & ((1 << rest) - 1)).count_ones() as usize
+    /// How many rows from one on are in the set.
+    pub(crate) fn count_from(&self, row: usize) -> usize {
+        let (first, before) = (row / WORD, row % WORD);
+        let counted = self.words.iter().skip(first + 1).map(|word| word.count_ones() as usize).sum::<usize>();
+        counted + (self.word(first) >> before).count_ones() as usize
     }
 
     /// The 16 rows from `16 * block` on, the first one in the lowest bit.
@@ -224,6 +224,9 @@ mod tests {
                 }
             }
             prop_assert_eq!(mask.count(), set.len());
+            for row in [0, 1, 63, 64, 65, 200, 399, 400, 900] {
+                prop_assert_eq!(mask.count_from(row), set.range(row as u32..).count());
+            }
             prop_assert!((0..500).all(|row| mask.contains(row) == set.contains(&row)));
             let some = |block: &usize| mask.sixteen(*block) != 0;
             let begins = |block: &usize| some(block) && block.checked_sub(1).is_none_or(|before| !some(&before));
