@@ -133,11 +133,7 @@ impl<S: AsyncStorage> Engine<S> {
         let named: Named = (asked.collection.to_owned(), asked.search.name.clone());
         let Some(mut set) = self.shown_rows(view, &named).await? else { return Ok(None) };
         let some_keys = asked.search.keys != Default::default();
-        let every_key = |index: &Index, out: &mut Vec<u32>| {
-            index.rows.need_keys(out);
-            true
-        };
-        if some_keys && !self.bring(&named, &every_key).await? {
+        if some_keys && !self.bring_keys(&named).await? {
             return Ok(None);
         }
         let rows = set.count() as u64;

@@ -218,6 +218,15 @@ impl<S: AsyncStorage> Engine<S> {
         self.after_reading(&source, read)
     }
 
+    /// Reads the keys of all rows. `false` if they are not to be had.
+    pub(super) async fn bring_keys(&self, named: &Named) -> Result<bool> {
+        let need = |index: &Index, out: &mut Vec<u32>| {
+            index.rows.need_keys(out);
+            true
+        };
+        self.bring(named, &need).await
+    }
+
     /// Reads everything of an index that is not there yet. `false` if it is not to be had.
     pub(super) async fn bring_all(&self, named: &Named) -> Result<bool> {
         let need = |index: &Index, out: &mut Vec<u32>| {

@@ -205,8 +205,13 @@ impl<S: AsyncStorage> Engine<S> {
         let until = self.published();
         let Some(from) = self.vectors.read().as_ref().map(|store| store.position) else { return Ok(false) };
         let mut follower = Follower::new(self.database, self.actor, from);
-        if from.sequence < until && !self.bring_keys().await? {
-            return Ok(false);
+        if from.sequence < until {
+            // Rows that begin or end are found by them.
+            for named in self.vector_names() {
+                if !self.bring_keys(&named).await? {
+                    return Ok(false);
+                }
+            }
         }
         while follower.position.sequence < until {
             let collected = step(&mut follower, self, |replayed| {
@@ -225,20 +230,6 @@ impl<S: AsyncStorage> Engine<S> {
         let Some(store) = vectors.as_mut() else { return Ok(false) };
         store.position = follower.position;
         self.vectors_applied.store(follower.position.sequence, Ordering::Release);
-        Ok(true)
-    }
-
-    /// Reads the keys of all rows: rows that begin or end are found by them. `false` if they are not to be had.
-    async fn bring_keys(&self) -> Result<bool> {
-        let need = |index: &Index, out: &mut Vec<u32>| {
-            index.rows.need_keys(out);
-            true
-        };
-        for named in self.vector_names() {
-            if !self.bring(&named, &need).await? {
-                return Ok(false);
-            }
-        }
         Ok(true)
     }
 
