@@ -69,6 +69,11 @@ impl<T: Item> Pool<T> {
         shard.slots.use_item(place).cloned()
     }
 
+    /// Asks for the memory that [`get`](Self::get) begins at.
+    pub(crate) fn prefetch(&self, hash: u64) {
+        self.shard(hash).read().slots.prefetch(hash as u32);
+    }
+
     /// How often something was found.
     pub(crate) fn hits(&self) -> u64 {
         self.shards.iter().map(|shard| shard.0.read().hits.load(Ordering::Relaxed)).sum()

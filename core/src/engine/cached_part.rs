@@ -91,6 +91,11 @@ impl<S: AsyncStorage> Engine<S> {
         }
     }
 
+    /// Asks for the memory of where that of a row would be.
+    pub(super) fn prefetch_vector(&self, index: u64, row: u32) {
+        self.parts.prefetch(Whole::Vectors(index).hash(row));
+    }
+
     /// Caches the vector of a row if it was asked for before: most are not asked for again.
     pub(super) fn keep_vector(&self, index: u64, row: u32, vector: &[f32]) {
         let of = Whole::Vectors(index);

@@ -47,6 +47,9 @@ const ANSWERS: usize = 1024;
 /// others look for again.
 const CACHED_ROWS: usize = 4096;
 
+/// Rows of which memory is asked for what is to be known of them, before they are compared.
+const PREFETCHED_ROWS: usize = 64;
+
 /// What a scan of codes takes for one number of a row, in picoseconds.
 fn scan_ps(codes: Codes) -> u64 {
     match codes {
@@ -193,6 +196,11 @@ impl<S: AsyncStorage> Engine<S> {
         let best = Best::new(asked.query.metric(), asked.search.k, asked.search.threshold);
         let mut going = Going { rows: rows.into_iter(), best, compared: 0 };
         let (mut vector, mut scored) = (Vec::new(), None);
+        self.with_index(named, |index| {
+            let first = going.rows.as_slice().iter().take(PREFETCHED_ROWS).map(|reached| reached.row);
+            index.rows.prefetch(first.clone());
+            first.for_each(|row| self.prefetch_vector(index.number, row));
+        });
         loop {
             let stop = self.with_index(named, |index| self.go_on(index, asked, &mut going, scored.take()));
             match stop {
@@ -232,11 +240,14 @@ impl<S: AsyncStorage> Engine<S> {
                     Reached { row, score: Some(score), .. } => (row, score),
                     Reached { at_best: Some(at_best), .. } if !going.best.wants(at_best) => continue,
                     Reached { row, .. } => {
-                        let Some(place) = index.rows.place(row) else { continue };
                         going.compared += 1;
+                        index.rows.prefetch_key(row);
                         match self.kept_vector(index.number, row) {
                             Some(vector) => (row, score::score(&asked.query, &vector)),
-                            None => return Some(Stop::Vector { number: index.number, row, place }),
+                            None => match index.rows.place(row) {
+                                Some(place) => return Some(Stop::Vector { number: index.number, row, place }),
+                                None => continue,
+                            },
                         }
                     }
                 },

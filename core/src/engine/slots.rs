@@ -7,6 +7,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+use crate::vector::memory::prefetch_items;
 use alloc::{boxed::Box, vec::Vec};
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -56,6 +57,11 @@ impl<T> Slots<T> {
 
     fn slot_mut(&mut self, place: usize) -> Option<&mut Slot<T>> {
         self.lines.get_mut(place / LINE_SLOTS)?.0.get_mut(place % LINE_SLOTS)
+    }
+
+    /// Asks for the memory that [`find`](Self::find) begins at.
+    pub(crate) fn prefetch(&self, hash: u32) {
+        prefetch_items(&self.lines, core::iter::once(self.home(hash) as u32));
     }
 
     /// The place of the item with this hash for which `same` holds.

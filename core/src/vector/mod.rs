@@ -18,5 +18,6 @@ pub(crate) mod score;
 pub(crate) mod vectors;
 
 pub use config::{Codes, IndexKind, VectorConfig};
+pub(crate) use kernel::memory;
 pub use metric::Metric;
 pub use vectors::{DEFAULT_VECTOR, Vectors};

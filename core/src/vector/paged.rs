@@ -5,12 +5,18 @@
 //!
 //! Invariant: a page that is there is never written over by one of a file, so an array may be changed where it is there.
 
-use super::kernel::int8::lines::{Plain, bytes_of, bytes_of_mut};
+use super::kernel::{
+    int8::lines::{Plain, bytes_of, bytes_of_mut},
+    memory,
+};
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::ops::Range;
 
 /// Bytes of a page: what is read and checked at once, and that of most file systems.
 pub(crate) const PAGE: usize = 4096;
+
+/// Words of marks for the pages of a large page.
+const LARGE_WORDS: usize = memory::LARGE_PAGE / PAGE / 64;
 
 /// Which pages of an array are there.
 #[derive(Clone, Debug, Default)]
@@ -75,8 +81,8 @@ impl Pages {
         Some(range)
     }
 
-    /// A page is there now.
-    pub(crate) fn add(&mut self, page: u32) {
+    /// A page of an array is there now.
+    pub(crate) fn add(&mut self, page: u32, array: &[u8]) {
         if self.place(page).is_none() {
             return;
         }
@@ -84,6 +90,13 @@ impl Pages {
         let at = (page - partial.first) as usize;
         partial.there[at / 64] |= 1 << (at % 64);
         partial.missing -= 1;
+        let large = at / 64 / LARGE_WORDS;
+        let is_whole = partial.there[large * LARGE_WORDS..].iter().take(LARGE_WORDS).all(|word| *word == u64::MAX);
+        if let Some(whole) =
+            array.get(large * memory::LARGE_PAGE..(large + 1) * memory::LARGE_PAGE).filter(|_| is_whole)
+        {
+            memory::settle(whole);
+        }
         if partial.missing == 0 {
             self.0 = None;
         }
@@ -91,9 +104,10 @@ impl Pages {
 
     /// Takes in a page of an array of which any bytes are sound; whether it was one of its missing ones.
     pub(crate) fn take_in(&mut self, page: u32, bytes: &[u8], to: ArrayMut<'_>) -> bool {
-        let taken = self.copy(page, bytes, to).is_some();
+        let ArrayMut { bytes: array, width, whole } = to;
+        let taken = self.copy(page, bytes, ArrayMut { bytes: &mut *array, width, whole }).is_some();
         if taken {
-            self.add(page);
+            self.add(page, array);
         }
         taken
     }
@@ -208,6 +222,7 @@ pub(crate) mod files {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vector::kernel::int8::lines::Lines;
     use proptest::{collection::vec, prelude::*};
 
     proptest! {
@@ -248,6 +263,25 @@ mod tests {
             prop_assert_eq!(&array[..numbers.len()], &numbers[..]);
             prop_assert_eq!(&array[numbers.len()..], &more[..]);
         }
+    }
+
+    #[test]
+    fn an_array_of_large_pages_is_what_was_read_of_it() {
+        let numbers: Vec<u32> = (0..3 << 20).collect();
+        let file = files::written(&[Array::of(&numbers)]);
+        let mut array = Lines::<u32>::zeroed(numbers.len());
+        let mut pages = Pages::none(0, numbers.len() * 4);
+        // From the end, and all but one: every large page is whole but that.
+        for (page, bytes) in files::pages(&file).collect::<Vec<_>>().into_iter().rev().filter(|(page, _)| *page != 700)
+        {
+            assert!(pages.take_in(page, bytes, ArrayMut::of(&mut array, None)));
+        }
+        let mut missing = Vec::new();
+        assert!(!pages.need(0..usize::MAX, &mut missing));
+        assert_eq!(missing, [700]);
+        let hole = 700 * PAGE / 4..701 * PAGE / 4;
+        assert!(array[..hole.start] == numbers[..hole.start] && array[hole.end..] == numbers[hole.end..]);
+        assert!(array[hole].iter().all(|number| *number == 0));
     }
 
     #[test]

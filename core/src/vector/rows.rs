@@ -9,7 +9,11 @@
 
 mod stored;
 
-use super::{mask::Mask, paged::Pages};
+use super::{
+    kernel::memory::{prefetch, prefetch_items},
+    mask::Mask,
+    paged::Pages,
+};
 use crate::{clock::Timestamp, limits};
 use alloc::vec::Vec;
 use core::{hash::BuildHasher, ops::Range};
@@ -115,6 +119,18 @@ impl Rows {
     fn key_range(&self, row: u32) -> Range<usize> {
         let end_of = |row: usize| self.key_ends.get(row).map_or(0, |&end| end as usize);
         (row as usize).checked_sub(1).map_or(0, end_of)..end_of(row as usize)
+    }
+
+    /// Asks for the memory of what is to be known of rows.
+    pub(crate) fn prefetch(&self, rows: impl Iterator<Item = u32> + Clone) {
+        prefetch_items(&self.key_ends, rows.clone());
+        prefetch_items(&self.places, rows.clone());
+        prefetch_items(&self.born, rows);
+    }
+
+    /// Asks for the memory of a row's key.
+    pub(crate) fn prefetch_key(&self, row: u32) {
+        prefetch(self.keys.get(self.key_range(row)).unwrap_or_default());
     }
 
     pub(crate) fn place(&self, row: u32) -> Option<Place> {

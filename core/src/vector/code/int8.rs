@@ -14,7 +14,10 @@ mod stored;
 mod tests;
 
 use crate::vector::{
-    kernel::int8::{self, lines::Lines},
+    kernel::{
+        int8::{self, lines::Lines},
+        memory,
+    },
     metric::Metric,
     paged::Pages,
 };
@@ -184,6 +187,14 @@ impl Codes {
         let at = row as usize;
         let bias = self.biases.get(at).copied().unwrap_or(0.0);
         Probe { bytes: &self.bytes[at * self.stride..][..self.stride], scale: self.scales[at], bias }
+    }
+
+    /// Asks for the memory of a row.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, row: u32) {
+        memory::prefetch_items(&self.scales, core::iter::once(row));
+        let start = row as usize * self.stride;
+        memory::prefetch(self.bytes.get(start..start + self.stride).unwrap_or_default());
     }
 
     /// The scores of rows for a query, in place of what was in `scores`. `sums` is room to work in.

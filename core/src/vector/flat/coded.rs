@@ -93,7 +93,7 @@ impl Coded {
     pub(super) fn zeroed(dimension: usize, metric: Metric, codes: Codes, len: usize) -> Coded {
         let [_, scales, biases, bytes] = Coded::lengths(dimension, metric, codes, len).unwrap_or_default();
         let blocks = |bytes| vec![[0.0; ROWS]; bytes / size_of::<Block>()];
-        let units = || Lines::zeroed(bytes / size_of::<Unit>());
+        let units = || Lines::to_fill(bytes / size_of::<Unit>());
         Coded {
             metric,
             residuals: Residuals::with_centre(metric, vec![0.0; dimension]),

@@ -31,7 +31,7 @@ impl Seen {
         for word in self.touched.drain(..) {
             self.words[word as usize] = 0;
         }
-        self.words.resize(count.div_ceil(64), 0);
+        self.words.resize(self.words.len().max(count.div_ceil(64)), 0);
     }
 
     /// Whether a row is marked.

@@ -2,7 +2,7 @@
 //!
 //! The lowest level has one list of `2 m` places for every row. The levels above hold few rows and are compact: the rows are
 //! listed in order, and each has one list of `m` places for every level that it stands on. A row's lists there are found by a
-//! binary search, once for each step, of which a walk makes few on these levels.
+//! binary search among the few of its block of rows.
 //!
 //! Invariant: a list is filled from its front and the rest is `NONE`; it names rows of its own level only, none twice and
 //! never the row itself.
@@ -11,6 +11,9 @@ use super::level::{level, stands_higher};
 use crate::vector::{kernel::int8::lines::Lines, paged::Pages};
 use alloc::vec::Vec;
 use core::ops::Range;
+
+/// Rows of a block: with the usual `m`, 64 of them stand on higher levels.
+const BLOCK_ROWS: u32 = 1024;
 
 /// An empty place.
 pub(super) const NONE: u32 = u32::MAX;
@@ -37,6 +40,8 @@ pub(super) struct Links {
     pub(super) there: Pages,
     /// The rows that stand on higher levels, ascending.
     rows: Vec<u32>,
+    /// How many of them are before each block of rows.
+    blocks: Vec<u32>,
     /// The number of the first list of each, and behind the last that of the next.
     starts: Vec<u32>,
     pub(super) upper: Vec<u32>,
@@ -45,7 +50,8 @@ pub(super) struct Links {
 impl Links {
     pub(super) fn new(m: u32) -> Links {
         let (lowest, there) = (Lines::new(), Pages::default());
-        Links { m, lowest, there, rows: Vec::new(), starts: alloc::vec![0], upper: Vec::new() }
+        let (rows, blocks, upper) = Default::default();
+        Links { m, lowest, there, rows, blocks, starts: alloc::vec![0], upper }
     }
 
     /// Places of a list of a level.
@@ -71,6 +77,7 @@ impl Links {
         let stands_higher = stands_higher(self.m);
         for row in rows.filter(|row| stands_higher(*row)) {
             let level = level(row, self.m);
+            self.blocks.resize((row / BLOCK_ROWS) as usize + 1, self.rows.len() as u32);
             self.rows.push(row);
             self.upper.resize(self.upper.len() + usize::from(level) * self.m as usize, NONE);
             self.starts.push((self.upper.len() / self.m as usize) as u32);
@@ -80,7 +87,9 @@ impl Links {
     /// Where the list of a row on a level above the lowest is.
     fn place(&self, row: u32, level: u8) -> Range<usize> {
         let m = self.m as usize;
-        match self.rows.binary_search(&row) {
+        let before = |block: u32| self.blocks.get(block as usize).map_or(self.rows.len(), |before| *before as usize);
+        let (first, end) = (before(row / BLOCK_ROWS), before(row / BLOCK_ROWS + 1));
+        match self.rows[first..end].binary_search(&row).map(|at| first + at) {
             Ok(at) if u32::from(level) <= self.starts[at + 1] - self.starts[at] => {
                 let start = (self.starts[at] as usize + usize::from(level) - 1) * m;
                 start..start + m
@@ -145,7 +154,8 @@ impl Links {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.lowest.bytes() + (self.rows.capacity() + self.starts.capacity() + self.upper.capacity()) * size_of::<u32>()
+        let numbers = [&self.rows, &self.blocks, &self.starts, &self.upper].map(Vec::capacity);
+        self.lowest.bytes() + numbers.iter().sum::<usize>() * size_of::<u32>()
     }
 }
 

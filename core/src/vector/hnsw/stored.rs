@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     codec::{cursor::Cursor, varint::write_u64},
-    vector::paged::{Array, ArrayMut, PAGE, Pages, Paging},
+    vector::{
+        kernel::int8::lines::bytes_of,
+        paged::{Array, ArrayMut, PAGE, Pages, Paging},
+    },
 };
 use alloc::{vec, vec::Vec};
 
@@ -88,7 +91,7 @@ impl Graph {
         let rows = (range.start / list) as u32..(range.end / list) as u32;
         let sound = rows.into_iter().all(|row| self.is_sound(row, self.links.list(row, 0)));
         if sound {
-            self.links.there.add(page);
+            self.links.there.add(page, bytes_of(&self.links.lowest));
         }
         Some(sound)
     }

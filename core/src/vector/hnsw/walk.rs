@@ -8,7 +8,7 @@ use super::{
 };
 use crate::vector::{
     code::int8::{Codes, Probe},
-    kernel::int8::prefetch,
+    kernel::memory::prefetch,
     mask::Mask,
 };
 use alloc::vec::Vec;
@@ -143,6 +143,7 @@ pub(super) fn descend(
         }
         scratch.batch.clear();
         scratch.batch.extend_from_slice(filled(layer.list(at)));
+        scratch.batch.iter().for_each(|row| codes.prefetch(*row));
     }
 }
 
@@ -167,6 +168,7 @@ pub(super) fn walk(layer: &impl Layer, codes: &Codes, probe: Probe<'_>, scratch:
         }
         for neighbour in filled(layer.list(row)) {
             if scratch.seen.insert(*neighbour) {
+                codes.prefetch(*neighbour);
                 scratch.batch.push(*neighbour);
             }
         }

@@ -10,3 +10,4 @@ pub(crate) mod float;
 pub(crate) mod int8;
 mod lanes;
 pub(crate) mod lookup;
+pub(crate) mod memory;

@@ -2,7 +2,9 @@
 //!
 //! Memory comes zeroed from the allocator, and what is not touched costs nothing: an array may be as long as one in a file of
 //! which little is read yet. Allocators give that only for types of a common alignment, so the lines are found within words.
+//! Large arrays begin at a large page, and are in large pages as far as they are filled.
 
+use crate::vector::kernel::memory;
 use alloc::{vec, vec::Vec};
 
 /// What may be read from bytes as it is.
@@ -79,7 +81,7 @@ impl<T: Plain> Lines<T> {
         Lines { words: Vec::new(), skip: 0, length: 0, kind: core::marker::PhantomData }
     }
 
-    /// So many zeros, with room for a sixteenth more.
+    /// So many zeros, with room for a sixteenth more. What is never touched takes no memory.
     pub(crate) fn zeroed(length: usize) -> Self {
         let mut lines = Lines::new();
         let needed = length.div_ceil(Self::EACH);
@@ -88,17 +90,31 @@ impl<T: Plain> Lines<T> {
         lines
     }
 
+    /// The same, to be filled at once.
+    pub(crate) fn to_fill(length: usize) -> Self {
+        let lines = Lines::zeroed(length);
+        memory::expect(bytes_of(&lines));
+        lines
+    }
+
     /// Lines that there is room for.
     fn room(&self) -> usize {
-        (self.words.len() - self.skip) / WORDS
+        self.bytes() / LINE
     }
 
     /// Makes room for so many lines, which is not less than there was; all that is new is zero.
     fn set_room(&mut self, lines: usize) {
-        let words = vec![0_u64; lines * WORDS + WORDS - 1];
-        let skip = words.as_ptr().align_offset(LINE).min(WORDS - 1);
+        let alignment = memory::alignment(lines * LINE);
+        let before = alignment / size_of::<u64>() - 1;
+        let mut words = vec![0_u64; lines * WORDS + before];
+        let skip = words.as_ptr().align_offset(alignment).min(before);
+        words.truncate(skip + lines * WORDS);
         let mut grown = Lines { words, skip, length: self.length, kind: self.kind };
-        grown.copy_from_slice(self);
+        if self.length > 0 {
+            // It grows further as it has grown so far.
+            memory::expect(bytes_of(&grown.words[skip..]));
+            grown.copy_from_slice(self);
+        }
         *self = grown;
     }
 
@@ -134,9 +150,9 @@ impl<T: Plain> Lines<T> {
         self[old..].copy_from_slice(items);
     }
 
-    /// Bytes of memory that it holds.
+    /// Bytes that there is room for.
     pub(crate) fn bytes(&self) -> usize {
-        self.words.capacity() * size_of::<u64>()
+        (self.words.len() - self.skip) * size_of::<u64>()
     }
 }
 
@@ -148,8 +164,7 @@ impl<T> core::fmt::Debug for Lines<T> {
 
 impl<T: Plain> Clone for Lines<T> {
     fn clone(&self) -> Self {
-        let mut lines = Lines::new();
-        lines.resize_unfilled(self.length);
+        let mut lines = Lines::to_fill(self.length);
         lines.copy_from_slice(self);
         lines
     }
@@ -197,6 +212,22 @@ mod tests {
             assert_eq!(lines.as_ptr() as usize % 64, 0);
             assert!(lines.bytes() >= lines.len() * 4);
         }
+    }
+
+    #[test]
+    fn a_large_array_begins_at_a_large_page_and_keeps_what_it_holds() {
+        let length = 5 * memory::LARGE_PAGE;
+        let mut lines = Lines::<u8>::to_fill(length);
+        let aligned = |lines: &Lines<u8>| lines.as_ptr().addr().is_multiple_of(memory::alignment(length));
+        lines.iter_mut().zip(0_u32..).for_each(|(byte, at)| *byte = (at % 251) as u8);
+        memory::settle(&lines[..2 * memory::LARGE_PAGE]);
+        memory::settle(&lines[7..]);
+        let copy = lines.clone();
+        lines.resize(2 * length, 9);
+        assert!(aligned(&lines) && aligned(&copy));
+        assert!(lines.iter().take(length).zip(0_u32..).all(|(byte, at)| u32::from(*byte) == at % 251));
+        assert!(lines[..length] == *copy && lines[length..].iter().all(|byte| *byte == 9));
+        assert!(copy.bytes() < length + length / 8, "what is skipped is no room: {}", copy.bytes());
     }
 
     #[test]

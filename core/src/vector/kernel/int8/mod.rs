@@ -16,7 +16,10 @@ mod simd128;
 #[cfg(test)]
 mod tests;
 
-use super::detect::{Level, level};
+use super::{
+    detect::{Level, level},
+    memory::prefetch,
+};
 
 /// Longest slices that are multiplied: the sums of 255 * 128 stay in 32 bits, twice over.
 pub(crate) const LENGTH_MAX: usize = 1 << 15;
@@ -72,23 +75,6 @@ pub(crate) fn dot_rows(query: &[i8], base: &[i8], rows: &[u32], out: &mut [i32])
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Level::Simd128 => simd128::dot_rows(query, base, rows, out),
             _ => scalar::dot_rows(query, base, rows, out),
-        }
-    }
-}
-
-/// Asks for the memory of a slice, which changes nothing but the time of its next use.
-#[inline(always)]
-pub(crate) fn prefetch<T>(slice: &[T]) {
-    let _ = slice;
-    #[cfg(target_arch = "x86_64")]
-    {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let start = slice.as_ptr().cast::<i8>();
-        let mut offset = 0;
-        while offset < size_of_val(slice) {
-            // SAFETY: a prefetch is allowed for any address and needs only SSE, which every x86-64 has.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(offset)) };
-            offset += 64;
         }
     }
 }

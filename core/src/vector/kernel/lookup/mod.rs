@@ -18,8 +18,9 @@ mod tests;
 
 use super::{
     detect::{Level, level},
-    int8::{lines::Plain, prefetch},
+    int8::lines::Plain,
     lanes::{LANES, Lanes},
+    memory::prefetch,
 };
 use alloc::{vec, vec::Vec};
 
