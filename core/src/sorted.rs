@@ -4,6 +4,7 @@
 //! Less code than a tree of each type: in a module for browsers that is a download.
 
 use alloc::vec::{self, Vec};
+use core::cmp::Ordering;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SortedMap<K, V>(Vec<(K, V)>);
@@ -32,9 +33,14 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.0.get_mut(at).map(|(_, value)| value)
     }
 
-    /// Keys, and values that may be changed.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
-        self.0.iter_mut().map(|(key, value)| (&*key, value))
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.0.iter_mut().map(|(_, value)| value)
+    }
+
+    /// The values of those keys that compare as equal to something, which ascend as the keys do. They may be changed.
+    pub(crate) fn equal_mut(&mut self, compare: impl Fn(&K) -> Ordering) -> impl Iterator<Item = &mut V> {
+        let start = self.0.partition_point(|(key, _)| compare(key).is_lt());
+        self.0[start..].iter_mut().take_while(move |(key, _)| compare(key).is_eq()).map(|(_, value)| value)
     }
 
     pub(crate) fn contains(&self, key: &K) -> bool {
@@ -121,6 +127,10 @@ mod tests {
             prop_assert_eq!(map.contains(&asked), tree.contains_key(&asked));
             prop_assert_eq!((map.len(), map.is_empty()), (tree.len(), tree.is_empty()));
             prop_assert!(map.values().eq(tree.values()));
+            prop_assert!(map.values_mut().eq(tree.values_mut()));
+            let tens = map.equal_mut(|key| (key / 10).cmp(&(asked / 10))).map(|value| *value).collect::<Vec<_>>();
+            let first = asked / 10 * 10;
+            prop_assert!(tens.iter().eq(tree.range(first..=first.saturating_add(9)).map(|(_, value)| value)));
             prop_assert!(map.into_iter().eq(tree));
         }
     }

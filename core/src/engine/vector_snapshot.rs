@@ -194,7 +194,7 @@ impl<S: AsyncStorage> Engine<S> {
     pub(super) async fn check_vector_snapshot(&self, number: u32) -> Result<Position> {
         let mut store = self.open_vector_snapshot(number).await?;
         let Some(source) = store.source.take() else { return Ok(store.position) };
-        for (_, index) in store.indexes.iter_mut() {
+        for index in store.indexes.values_mut() {
             if let Some(mut unread) = index.unread() {
                 self.read_arrays(&source, unread.first, unread.arrays_mut()).await?;
                 if !index.take_in_flat(unread) {

@@ -106,11 +106,8 @@ impl VectorStore {
         let records_at = replayed.frame.offset + (HEADER_BYTES + replayed.commit.records_at) as u64;
         for (change, offset) in header.changes.iter().zip(offsets) {
             let encoded = replayed.commit.vectors(offset, change)?;
-            for (named, index) in self.indexes.iter_mut() {
-                if *named.0 == *change.collection {
-                    index.rows.end(&change.key, stamp);
-                }
-            }
+            let of_collection = |named: &Named| (*named.0).cmp(&*change.collection);
+            self.indexes.equal_mut(of_collection).for_each(|index| index.rows.end(&change.key, stamp));
             let Some(encoded) = encoded else { continue };
             let place = Place {
                 segment: replayed.frame.segment,
