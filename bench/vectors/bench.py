@@ -9,7 +9,8 @@ nearest rows by cosine) and perhaps `lexfile.u8.npy` (a topic of each row). The 
 What takes long is kept in `--cache`: the sets, the indexes and the ef of each row. `--prepare` makes them and measures
 nothing, so that it may run while the machine does other things: no build time of it is published. `--build` builds
 anew what is there already, of all stores or of those that are named, and tells how long it took; koru's is also built
-anew when koru is another. `--wasm` adds modules of wasm in Node, as `bench/wasm-vectors/run.mjs` measures them.
+anew when koru is another. `--wasm` adds modules of wasm in Node and in a page of Chromium, as
+`bench/wasm-vectors/run.mjs` measures them.
 
 Every phase of every store is a process of its own, which is ended when it takes too long. Building may use two threads;
 searching has one core and one query at a time, with stores taking turns in each round. Nothing fails because it is
@@ -41,6 +42,8 @@ WASM = HERE.parent / "wasm-vectors/run.mjs"
 KORU = "koru"
 SEARCHES = ["graph", "codes", "full", "history"]
 """koru's, each of another database."""
+WASM_PLACES = ["wasm", "chromium"]
+"""Where modules of wasm run, as rows and phases name it: in Node, and in a page."""
 WASM_SET = "wordnet-minilm-100k"
 """What is searched in wasm, too."""
 
@@ -56,7 +59,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="3 if it is not said")
     parser.add_argument("--prepare", action="store_true", help="makes sets, indexes and efs, measures nothing")
     parser.add_argument("--build", nargs="?", const="", metavar="STORES", help="builds what is there already, timed")
-    parser.add_argument("--wasm", action="store_true", help=f"also modules of wasm in Node, with {WASM_SET}")
+    parser.add_argument("--wasm", action="store_true", help=f"also modules of wasm, with {WASM_SET}")
     parser.add_argument("--minutes", type=float, default=15, help="the most that one phase of a store may take; 15")
     parser.add_argument("--out", type=Path, help="where the rows are left, as JSON")
     parser.add_argument("--page", type=Path, help="where they are left as a page")
@@ -152,9 +155,11 @@ class Run:
         stores = json.loads(listed)
         self.facts["node"] = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
         self.facts["peers in wasm"] = ", ".join(one["version"] for store, one in stores.items() if store != KORU)
-        for part in ("graph", "codes"):
-            for store in [store for store, one in stores.items() if part in one["parts"]]:
-                self.phase(f"wasm-{part}", store, prepared, self.options.cache / "wasm" / store)
+        for place in WASM_PLACES:
+            for part in ("graph", "codes"):
+                for store, one in stores.items():
+                    if part in one["parts"] and (place == "wasm" or one["page"]):
+                        self.phase(f"{place}-{part}", store, prepared, self.options.cache / "wasm" / store)
 
     def phase(self, what: str, store: str, prepared: Path, path: Path) -> bool:
         """Whether it went well. Rows of a phase that ended early are taken, except those of a build."""
@@ -180,15 +185,16 @@ class Run:
 
     def child(self, phase: str, store: str, prepared: Path, path: Path) -> tuple[list[dict[str, Any]], str | None]:
         """The rows of a phase on a store, measured by another process, and what went wrong."""
-        if phase.startswith("wasm-"):
-            part = phase.removeprefix("wasm-")
+        place, _, part = phase.partition("-")
+        if place in WASM_PLACES:
             order = ["node", str(WASM), "--store", store, "--part", part, "--set", str(prepared), "--path", str(path)]
+            order += ["--chromium"] if place == "chromium" else []
         elif store == KORU:
             order = [str(self.options.koru), "vectors", "--phase", phase, "--set", str(prepared), "--path", str(path)]
         else:
             here = [sys.executable, str(HERE / "bench.py"), "--data", str(self.options.data)]
             order = [*here, "--child", phase, store, str(prepared), str(path)]
-        several = phase in ("build", "seek") or phase.startswith("wasm-") or not hasattr(os, "sched_setaffinity")
+        several = phase in ("build", "seek") or place in WASM_PLACES or not hasattr(os, "sched_setaffinity")
         alone = None if several else only_one_core
         pipe = subprocess.PIPE
         process = subprocess.Popen(order, stdout=pipe, stderr=pipe, text=True, preexec_fn=alone)
@@ -241,11 +247,14 @@ def machine() -> dict[str, Any]:
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], capture_output=True, text=True, cwd=HERE).stdout.strip()
 
+    flags = named("/proc/cpuinfo", "flags").split()
+    known = {"avx512_vnni": "AVX-512 with VNNI", "avx2": "AVX2"}
     changed = " and changes" if git("status", "--porcelain", "--untracked-files=no") else ""
     return {
         "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
         "commit": (git("rev-parse", "--short=12", "HEAD") or "unknown") + changed,
         "processor": named("/proc/cpuinfo", "model name"),
+        "its instructions": next((name for flag, name in known.items() if flag in flags), "others"),
         "cores": os.cpu_count(),
         "memory": named("/proc/meminfo", "MemTotal"),
         "kernel": platform.release(),

@@ -4,7 +4,7 @@
 //! distribution's is installed. Everything else comes from `python/requirements.txt`, into `target/python`.
 
 use crate::{
-    Result, node, npm, packages,
+    Result, browsers, node, npm, packages,
     process::{cargo, root, run, works},
     release,
     report::{megabytes, timed},
@@ -244,6 +244,7 @@ pub(crate) fn bench_vectors(args: &[&str]) -> Result<()> {
     if asks("--wasm") {
         npm::build()?;
         node::install(&root().join("bench/wasm-vectors"))?;
+        command.env("KORU_CHROMIUM", browsers::chromium()?);
     }
     run(command.args(args))
 }

@@ -1,11 +1,12 @@
 // hnswlib, compiled for pages only: it takes whatever has a `window` for one. Its file system, which needs IndexedDB, is
 // left out. Besides graphs it scans rows as they are.
 
+export const inPages = true;
 export const packages = [["node_modules/hnswlib-wasm", "hnswlib-wasm"]];
 
 async function library() {
-  globalThis.window = globalThis;
-  const { default: load } = await import("hnswlib-wasm/lib/hnswlib.mjs");
+  globalThis.window ??= globalThis;
+  const { default: load } = await import("../node_modules/hnswlib-wasm/lib/hnswlib.mjs");
   return await load();
 }
 

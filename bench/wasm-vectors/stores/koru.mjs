@@ -1,8 +1,9 @@
-// koru's npm package as it is built, in files. The graph is made by its maintenance, which is waited for.
+// koru's npm package as it is built: in Node in files, and called there; in a page in OPFS, and asked through its worker. The
+// graph is made by its maintenance, which is waited for.
 
-import { setTimeout } from "node:timers/promises";
-import { open } from "../../../npm/dist/node.js";
+const { open } = await import(globalThis.document ? "../../../npm/dist/index.js" : "../../../npm/dist/node.js");
 
+export const inPages = true;
 export const packages = [["../../npm", "koru-delta"]];
 
 const ROWS_OF_A_COMMIT = 1000;
@@ -22,7 +23,7 @@ async function filled(base, path, index) {
     const [info] = await rows.vectorInfo();
     return info.ready && (index !== "hnsw" || info.versions - info.linked < ROWS_OF_A_STEP);
   };
-  while (!(await whole())) await setTimeout(10);
+  while (!(await whole())) await new Promise((later) => setTimeout(later, 10));
   const search = async (query, ef) => {
     const hits = await rows.search({ vector: query, k: 10, ef, include: [] });
     if (hits.explain.plan !== (index === "hnsw" ? "graph" : "flat")) throw new Error(`the plan is ${hits.explain.plan}`);

@@ -24,13 +24,8 @@ mod moment;
 mod open;
 mod read;
 mod scan;
-mod search;
-mod search_index;
 mod slots;
 mod state;
-mod vector_pages;
-mod vector_snapshot;
-mod vector_store;
 mod vectors;
 mod verify;
 
@@ -52,10 +47,9 @@ pub(crate) use moment::tag_exists;
 pub(crate) use read::LastVersion;
 pub(crate) use scan::{DiffScan, Scan, VersionScan};
 pub use scan::{KeyRange, Order};
-pub use search::{Explain, Hit, Hits, Plan, Search};
 pub(crate) use state::View;
-pub(crate) use vector_store::VectorStep;
-pub use vectors::VectorInfo;
+pub(crate) use vectors::VectorStep;
+pub use vectors::{Explain, Hit, Hits, Plan, Search, VectorInfo};
 pub use verify::VerifyReport;
 
 use crate::{
@@ -125,7 +119,7 @@ pub(crate) struct Engine<S> {
     parts: Pool<CachedPart>,
     doorkeeper: Doorkeeper,
     /// The indexes of vectors; `None` until they are needed.
-    vectors: RwLock<Option<vector_store::VectorStore>>,
+    vectors: RwLock<Option<vectors::VectorStore>>,
     /// The last commit that is in them.
     vectors_applied: AtomicU64,
     /// How often the indexes of vectors were dropped.

@@ -8,6 +8,7 @@ use crate::vector::{
     code::int8::{Codes, Probe, Query},
     mask::Mask,
 };
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// A row that was found, and its score by code: larger is nearer, with every metric.
@@ -36,8 +37,15 @@ const NEARLY_ALL_SHARE: usize = 8;
 /// How many more than ought to be dropped such a walk keeps.
 const NEARLY_ALL_MORE: usize = 8;
 
-/// Rows of the neighbourhood of a query that are looked at before a filtered walk.
+/// The least rows of the neighbourhood of a query that are looked at before a filtered walk.
 const PROBED: usize = 64;
+
+/// How many accepted ones that look is to come by, if they lie near the query as densely as elsewhere: so many that hardly ever
+/// too few are met by chance.
+const PROBED_ACCEPTED: usize = 16;
+
+/// A look takes at most a quarter of the time of a scan of what is accepted, if it goes beyond the least.
+const PROBE_SHARE: usize = 4 * 35;
 
 /// How many of those have to be accepted. Where fewer are, the accepted rows lie elsewhere or are so thin that a walk over them
 /// loses its way, and nothing that it finds would tell.
@@ -137,25 +145,23 @@ impl Graph {
         let (count, budget) = match scratch.stage {
             Stage::Accepted { count, budget } => (count, budget),
             _ => {
-                self.walk(codes, probe, PROBED, scratch)?;
-                let mut near = [0; PROBED];
-                let mut length = 0;
-                for entry in scratch.pool.entries().iter().filter(|entry| filter.accept.contains(pool::row(**entry))) {
-                    near[length] = *entry & !1;
-                    length += 1;
-                }
-                if length < PROBED_MIN {
+                let rows = self.rows as usize;
+                let wanted = (PROBED_ACCEPTED * rows).div_ceil(filter.count.max(1));
+                let probed = wanted.min(filter.count / PROBE_SHARE).max(PROBED);
+                self.walk(codes, probe, probed, scratch)?;
+                let near = scratch.pool.entries().iter().filter(|entry| filter.accept.contains(pool::row(**entry)));
+                let near: Vec<u64> = near.map(|entry| entry & !1).collect();
+                if near.len() < PROBED_MIN {
                     return Ok(false);
                 }
                 // Where fewer are accepted near the query than elsewhere, the nearest accepted ones are further away, in a
                 // shell that has more rows in it.
-                let rows = self.rows as usize;
-                let expected = (filter.count.min(rows) * PROBED).checked_div(rows).unwrap_or(0);
-                let ef = ef + THINNER * expected.saturating_sub(length);
+                let expected = (filter.count.min(rows) * probed).checked_div(rows).unwrap_or(0);
+                let ef = ef + THINNER * expected.saturating_sub(near.len());
                 scratch.reset(rows, ef, usize::MAX);
-                for entry in &near[..length] {
-                    scratch.seen.insert(pool::row(*entry));
-                    scratch.pool.offer(*entry);
+                for entry in near {
+                    scratch.seen.insert(pool::row(entry));
+                    scratch.pool.offer(entry);
                 }
                 let (count, budget) = (filter.count.min(ef), scratch.scored + filter.count / BUDGET_SHARE);
                 scratch.stage = Stage::Accepted { count, budget };
@@ -196,7 +202,11 @@ pub(crate) fn scan<'s>(
             bits &= (1 << (next % 64)) - 1;
         }
         while bits != 0 {
-            scratch.batch.push(word * 64 + bits.trailing_zeros());
+            let row = word * 64 + bits.trailing_zeros();
+            if accept.is_some() {
+                codes.prefetch(row);
+            }
+            scratch.batch.push(row);
             bits &= bits - 1;
         }
         if scratch.batch.len() >= AT_ONCE {

@@ -207,6 +207,7 @@ pub(super) fn walk_accepted(
             if accept.contains(*neighbour) {
                 accepted += 1;
                 if scratch.seen.insert(*neighbour) {
+                    codes.prefetch(*neighbour);
                     scratch.batch.push(*neighbour);
                 }
             } else {
@@ -224,6 +225,7 @@ pub(super) fn walk_accepted(
             for neighbour in filled(layer.list(*bridge)) {
                 if accept.contains(*neighbour) && scratch.seen.insert(*neighbour) {
                     accepted += 1;
+                    codes.prefetch(*neighbour);
                     scratch.batch.push(*neighbour);
                 }
             }

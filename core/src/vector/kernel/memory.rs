@@ -38,11 +38,15 @@ enum Advice {
     Collapse,
 }
 
+/// Of Linux 6.1. Not every C library knows it.
+#[cfg(all(feature = "std", target_os = "linux"))]
+const MADV_COLLAPSE: libc::c_int = 25;
+
 #[cfg(all(feature = "std", target_os = "linux"))]
 fn advise(bytes: &[u8], advice: Advice) -> bool {
     let advice = match advice {
         Advice::Large => libc::MADV_HUGEPAGE,
-        Advice::Collapse => libc::MADV_COLLAPSE,
+        Advice::Collapse => MADV_COLLAPSE,
     };
     // SAFETY: neither advice changes what the memory holds, and what is not whole pages of this process is refused.
     bytes.is_empty() || unsafe { libc::madvise(bytes.as_ptr().cast_mut().cast(), bytes.len(), advice) == 0 }

@@ -3,8 +3,17 @@
 //! A configuration is a document of the collection `$vectors`, named `collection/name`, so it has a history and travels like
 //! documents. Names have no slash, so each has one such key.
 
+mod pages;
+mod search;
+mod search_index;
+mod snapshot;
+mod store;
+
+pub use search::{Explain, Hit, Hits, Plan, Search};
+pub(crate) use store::{VectorStep, VectorStore};
+
 use super::{
-    Draft, DraftChange, Engine,
+    Draft, DraftChange, Engine, check_own_collection,
     draft::{Encoded, check_collection, check_key},
     key,
     model::{CommitInfo, Document, Version},
@@ -133,7 +142,7 @@ impl<S: AsyncStorage> Engine<S> {
         config: VectorConfig,
         info: CommitInfo,
     ) -> Result<Draft> {
-        super::check_own_collection(collection)?;
+        check_own_collection(collection)?;
         vectors::check_name(name)?;
         config.check()?;
         let known = self.vector_config(&self.writer_view(), collection, name).await?;

@@ -5,16 +5,18 @@
 //! storage is read: rows do not change, and new ones are not in the set.
 
 use super::{
-    Engine, key,
-    model::Version,
+    check_dimension,
     search::{Asked, Best, Explain, Plan, Scored, Searched},
-    state::{At, View},
-    vector_store::{Named, value_at, vectors_at},
-    vectors::check_dimension,
+    store::{Named, value_at, vectors_at},
 };
 use crate::{
     clock::Timestamp,
     codec::commit::RECORD_OVERHEAD,
+    engine::{
+        Engine, key,
+        model::Version,
+        state::{At, View},
+    },
     error::Result,
     id::VersionId,
     log::reader,

@@ -3,14 +3,14 @@
 //! Invariant: hits are those of an exact comparison with every document that the view shows and the filter takes, as far as
 //! the plan is exact, ordered by score and then by key; and their scores are exact whatever the plan.
 
-use super::{
-    Engine,
-    model::{Document, Moment, Version},
-    scan::{KeyRange, Order},
-    state::View,
-    vectors::check_dimension,
-};
+use super::check_dimension;
 use crate::{
+    engine::{
+        Engine, check_collection,
+        model::{Document, Moment, Version},
+        scan::{KeyRange, Order},
+        state::View,
+    },
     error::{Error, ErrorCode, Result},
     limits,
     query::Filter,
@@ -352,7 +352,7 @@ impl<S: AsyncStorage> Engine<S> {
     /// `NOT_FOUND` for vectors or a document that there are not, `DIMENSION_MISMATCH`, `INVALID_ARGUMENT`.
     pub(crate) async fn search(&self, view: &View, collection: &str, search: &Search) -> Result<Hits> {
         self.check_open()?;
-        super::check_collection(collection)?;
+        check_collection(collection)?;
         search.check()?;
         let view = &match &search.as_of {
             None => view.clone(),

@@ -3,19 +3,19 @@
 //!
 //! A file has a header (what it is, of which database, as of which place in the log), a description of the indexes and the
 //! checksums of all pages, and then the arrays of the indexes, each from a page on. So opening reads little, and each page can
-//! be read and checked alone (`engine/vector_pages.rs`). A snapshot is made only of what is durable in the log, so the log
+//! be read and checked alone (`engine/vectors/pages.rs`). A snapshot is made only of what is durable in the log, so the log
 //! always continues it. It holds nothing that the log does not: one that is lost, damaged or of an unknown format is passed
 //! over.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 use super::{
-    Engine,
-    vector_pages::{Source, is_damage},
-    vector_store::{Named, VectorStore},
+    pages::{Source, is_damage},
+    store::{Named, VectorStore},
 };
 use crate::{
     codec::{crc, cursor::Cursor, varint::write_u64},
+    engine::Engine,
     error::{Error, ErrorCode, Result},
     limits,
     log::Position,
@@ -95,7 +95,7 @@ impl VectorStore {
 
 impl<S: AsyncStorage> Engine<S> {
     /// The numbers of the snapshots that there are, newest first.
-    pub(super) async fn vector_snapshots(&self) -> Result<Vec<u32>> {
+    pub(in crate::engine) async fn vector_snapshots(&self) -> Result<Vec<u32>> {
         let listed = self.storage.list().await?;
         let number = |name| if let FileName::Vectors(number) = name { Some(u64::from(number)) } else { None };
         let mut numbers: Vec<u64> = listed.into_iter().filter_map(|info| number(info.name)).collect();
@@ -122,14 +122,14 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// Whether a snapshot was never finished: its first byte is written last.
-    pub(super) async fn is_unfinished_snapshot(&self, number: u32) -> Result<bool> {
+    pub(in crate::engine) async fn is_unfinished_snapshot(&self, number: u32) -> Result<bool> {
         let mut first = [0];
         let _ = read_full(&self.storage, FileName::Vectors(number), 0, &mut first).await?;
         Ok(first == [0])
     }
 
     /// The newest snapshot of what is before a place in the log, which a copy up to there may have.
-    pub(super) async fn vector_snapshot_before(&self, sequence: u64) -> Result<Option<FileName>> {
+    pub(in crate::engine) async fn vector_snapshot_before(&self, sequence: u64) -> Result<Option<FileName>> {
         for number in self.vector_snapshots().await? {
             let file = FileName::Vectors(number);
             let mut header = [0; HEADER_BYTES];
@@ -191,7 +191,7 @@ impl<S: AsyncStorage> Engine<S> {
     ///
     /// # Errors
     /// `CORRUPT` with file and offset, `UNSUPPORTED_FORMAT`.
-    pub(super) async fn check_vector_snapshot(&self, number: u32) -> Result<Position> {
+    pub(in crate::engine) async fn check_vector_snapshot(&self, number: u32) -> Result<Position> {
         let mut store = self.open_vector_snapshot(number).await?;
         let Some(source) = store.source.take() else { return Ok(store.position) };
         for index in store.indexes.values_mut() {
@@ -276,7 +276,7 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// Writes a snapshot of what is in memory if reading it again from the log would take long. The log is durable. One that
     /// cannot be written is made anew when it is needed.
-    pub(super) async fn save_vectors(&self) {
+    pub(in crate::engine) async fn save_vectors(&self) {
         let loaded = self.vectors.read().is_some();
         if loaded && self.catch_up_vectors().await.is_ok() && self.vector_snapshot_due(usize::MAX) {
             let _ = self.write_vector_snapshot().await;

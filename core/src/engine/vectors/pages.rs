@@ -8,12 +8,10 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use super::{
-    Engine,
-    vector_store::{Named, VectorStore},
-};
+use super::store::{Named, VectorStore};
 use crate::{
     codec::crc,
+    engine::Engine,
     error::{Error, ErrorCode, Result},
     storage::{AsyncStorage, FileName, read_full},
     vector::{

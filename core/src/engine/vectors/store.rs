@@ -6,8 +6,9 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use super::{Engine, feed::step, vector_pages::Source, vectors::VECTORS};
+use super::{VECTORS, pages::Source};
 use crate::{
+    engine::{Engine, KeyRange, Order, feed::step},
     error::{Error, Result},
     id::ActorId,
     limits,
@@ -344,8 +345,8 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     async fn has_vectors(&self) -> Result<bool> {
-        let range = super::KeyRange::default();
-        let mut scan = self.scan(self.view(), VECTORS, &range, super::Order::Ascending)?;
+        let range = KeyRange::default();
+        let mut scan = self.scan(self.view(), VECTORS, &range, Order::Ascending)?;
         Ok(scan.next_version(self).await?.is_some())
     }
 
