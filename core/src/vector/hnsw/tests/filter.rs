@@ -49,6 +49,19 @@ fn every_share_of_accepted_rows_is_searched_with_high_recall() {
 }
 
 #[test]
+fn a_tenth_of_many_rows_is_walked_over_and_not_scanned() {
+    let set = Set::new(Metric::Cosine, 250_000);
+    let codes = set.codes();
+    // A graph that is made quickly is enough to tell.
+    let mut graph = Graph::new(Params { m: 8, ef_construction: 16 });
+    graph.extend(&codes, codes.len() as u32, &Sequential);
+    let mut random = Random(3);
+    let accepted: Vec<u32> = (0..250_000).filter(|_| random.next() % 10 == 0).collect();
+    let (recall, scans) = filtered(&set, &codes, &graph, &accepted, 60);
+    assert!(scans <= 2 && recall > 0.8, "{scans} scans, {recall}");
+}
+
+#[test]
 fn filters_that_go_with_the_query_or_against_it_are_searched_with_high_recall() {
     let set = Set::new(Metric::Cosine, 20_000);
     let codes = set.codes();
