@@ -56,7 +56,7 @@ fn a_tenth_of_many_rows_is_walked_over_and_not_scanned() {
     let mut graph = Graph::new(Params { m: 8, ef_construction: 16 });
     graph.extend(&codes, codes.len() as u32, &Sequential);
     let mut random = Random(3);
-    let accepted: Vec<u32> = (0..250_000).filter(|_| random.next() % 10 == 0).collect();
+    let accepted: Vec<u32> = (0..250_000).filter(|_| random.next().is_multiple_of(10)).collect();
     let (recall, scans) = filtered(&set, &codes, &graph, &accepted, 60);
     assert!(scans <= 2 && recall > 0.8, "{scans} scans, {recall}");
 }
