@@ -157,6 +157,18 @@ class Group(NamedTuple):
     rows: list[Row]
 
 
+def in_wasm(where: str, place: str) -> Group:
+    """The rows of modules of wasm, whose names begin with a place."""
+    of = {
+        "graph-0.95": "graph, recall@10 0.95",
+        "graph-0.99": "graph, recall@10 0.99",
+        "codes-0.999": "every row, recall@10 0.999",
+        "build": "build of the graph",
+        "build-codes": "build without a graph",
+    }
+    return Group(f"In wasm, {where}", [Row(f"{place}-{name}", title) for name, title in of.items()])
+
+
 GROUPS = [
     Group(
         "By a graph",
@@ -191,26 +203,8 @@ GROUPS = [
         ],
     ),
     Group("With a filter", []),
-    Group(
-        "In wasm, in Node",
-        [
-            Row("wasm-graph-0.95", "graph, recall@10 0.95"),
-            Row("wasm-graph-0.99", "graph, recall@10 0.99"),
-            Row("wasm-codes-0.999", "every row, recall@10 0.999"),
-            Row("wasm-build", "build of the graph"),
-            Row("wasm-build-codes", "build without a graph"),
-        ],
-    ),
-    Group(
-        "In wasm, in a page",
-        [
-            Row("chromium-graph-0.95", "graph, recall@10 0.95"),
-            Row("chromium-graph-0.99", "graph, recall@10 0.99"),
-            Row("chromium-codes-0.999", "every row, recall@10 0.999"),
-            Row("chromium-build", "build of the graph"),
-            Row("chromium-build-codes", "build without a graph"),
-        ],
-    ),
+    in_wasm("in Node", "wasm"),
+    in_wasm("in a page", "chromium"),
 ]
 
 

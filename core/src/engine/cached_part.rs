@@ -93,7 +93,10 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// Asks for the memory of where that of a row would be.
     pub(super) fn prefetch_vector(&self, index: u64, row: u32) {
-        self.parts.prefetch(Whole::Vectors(index).hash(row));
+        // Elsewhere there is no such call, and the lock would be taken for nothing.
+        if cfg!(target_arch = "x86_64") {
+            self.parts.prefetch(Whole::Vectors(index).hash(row));
+        }
     }
 
     /// Caches the vector of a row if it was asked for before: most are not asked for again.
