@@ -53,7 +53,9 @@ WHAT = {
     ),
     "wasm-build": "From vectors in JavaScript to a graph that is whole. koru's is in files, the peers' in memory.",
     "wasm-build-codes": "From vectors in JavaScript to what is scanned.",
-    "chromium-graph-0.95": "The same in a page of headless Chromium. koru is asked through its worker, the peer in the page.",
+    "chromium-graph-0.95": (
+        "The same in a page of headless Chromium. koru is asked through its worker, the peer in the page."
+    ),
     "chromium-graph-0.99": "The same for 99 %.",
     "chromium-codes-0.999": "The same without a graph.",
     "chromium-build": "In a page, koru's in OPFS.",
@@ -89,10 +91,10 @@ METHOD = """\
 WASM = """\
 - In wasm ([bench/wasm-vectors](../../bench/wasm-vectors)) each store is built once, in one process of Node or one page,
   and searched there; nothing is pinned to a core. koru is the npm package in files of the file system, or in OPFS. The
-  peers are in memory. voy has no graph, and searches a tree exactly; hnswlib-wasm, voy and PGlite (pgvector) compare every row in
-  full where koru compares codes. EdgeVec takes its ef only when an index is made, so that it is asked for more hits
-  instead, and it compares by Euclidean distance, which ranks vectors of unit length alike: by the cosine, this version
-  returns the furthest. Queries of PGlite are text that was made beforehand.\
+  peers are in memory. voy has no graph, and searches a tree exactly; hnswlib-wasm, voy and PGlite (pgvector) compare
+  every row in full where koru compares codes. EdgeVec takes its ef only when an index is made, so that it is
+  asked for more hits instead, and it compares by Euclidean distance, which ranks vectors of unit length alike: by the
+  cosine, this version returns the furthest. Queries of PGlite are text that was made beforehand.\
 """
 
 
