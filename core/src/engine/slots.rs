@@ -7,7 +7,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use crate::vector::memory::prefetch_items;
+use crate::vector::memory::prefetch;
 use alloc::{boxed::Box, vec::Vec};
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -61,7 +61,7 @@ impl<T> Slots<T> {
 
     /// Asks for the memory that [`find`](Self::find) begins at.
     pub(crate) fn prefetch(&self, hash: u32) {
-        prefetch_items(&self.lines, core::iter::once(self.home(hash) as u32));
+        prefetch(self.lines.get(self.home(hash)).map_or(&[][..], core::slice::from_ref));
     }
 
     /// The place of the item with this hash for which `same` holds.

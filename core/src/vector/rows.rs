@@ -10,7 +10,7 @@
 mod stored;
 
 use super::{
-    kernel::memory::{prefetch, prefetch_items},
+    kernel::memory::{prefetch_anywhere, prefetch_items},
     mask::Mask,
     paged::Pages,
 };
@@ -130,7 +130,7 @@ impl Rows {
 
     /// Asks for the memory of a row's key.
     pub(crate) fn prefetch_key(&self, row: u32) {
-        prefetch(self.keys.get(self.key_range(row)).unwrap_or_default());
+        prefetch_anywhere(self.keys.get(self.key_range(row)).unwrap_or_default());
     }
 
     pub(crate) fn place(&self, row: u32) -> Option<Place> {

@@ -194,7 +194,7 @@ impl Codes {
     pub(crate) fn prefetch(&self, row: u32) {
         memory::prefetch_items(&self.scales, core::iter::once(row));
         let start = row as usize * self.stride;
-        memory::prefetch(self.bytes.get(start..start + self.stride).unwrap_or_default());
+        memory::prefetch_anywhere(self.bytes.get(start..start + self.stride).unwrap_or_default());
     }
 
     /// The scores of rows for a query, in place of what was in `scores`. `sums` is room to work in.

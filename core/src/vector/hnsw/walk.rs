@@ -8,7 +8,7 @@ use super::{
 };
 use crate::vector::{
     code::int8::{Codes, Probe},
-    kernel::memory::prefetch,
+    kernel::memory::prefetch_anywhere,
     mask::Mask,
 };
 use alloc::vec::Vec;
@@ -164,7 +164,7 @@ pub(super) fn walk(layer: &impl Layer, codes: &Codes, probe: Probe<'_>, scratch:
         }
         let Some(row) = scratch.pool.expand() else { return Ok(()) };
         if let Some(next) = scratch.pool.peek() {
-            prefetch(layer.list(next));
+            prefetch_anywhere(layer.list(next));
         }
         for neighbour in filled(layer.list(row)) {
             if scratch.seen.insert(*neighbour) {
@@ -198,7 +198,7 @@ pub(super) fn walk_accepted(
         }
         let Some(row) = scratch.pool.expand() else { return Ok(true) };
         if let Some(next) = scratch.pool.peek() {
-            prefetch(layer.list(next));
+            prefetch_anywhere(layer.list(next));
         }
         scratch.bridges.clear();
         let list = filled(layer.list(row));
@@ -220,7 +220,7 @@ pub(super) fn walk_accepted(
                 break;
             }
             if let Some(next) = scratch.bridges.get(at + 4) {
-                prefetch(layer.list(*next));
+                prefetch_anywhere(layer.list(*next));
             }
             for neighbour in filled(layer.list(*bridge)) {
                 if accept.contains(*neighbour) && scratch.seen.insert(*neighbour) {

@@ -57,11 +57,32 @@ fn advise(_: &[u8], advice: Advice) -> bool {
     matches!(advice, Advice::Large | Advice::Collapse)
 }
 
-/// Asks for the memory of some items of an array.
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Asks for the memory of some items of an array that may stand anywhere.
 #[inline(always)]
-pub(crate) fn prefetch_items<T>(array: &[T], items: impl Iterator<Item = u32>) {
-    if cfg!(target_arch = "x86_64") {
-        items.filter_map(|item| array.get(item as usize)).for_each(|item| prefetch(core::slice::from_ref(item)));
+pub(crate) fn prefetch_items<T: Copy>(array: &[T], items: impl Iterator<Item = u32>) {
+    if cfg!(any(target_arch = "x86_64", target_arch = "wasm32")) {
+        items.filter_map(|item| array.get(item as usize)).for_each(|item| prefetch_anywhere(core::slice::from_ref(item)));
+    }
+}
+
+/// Asks for the memory of a slice that may stand anywhere, which changes nothing but the time of its next use.
+///
+/// WebAssembly cannot ask. An item of each line is read there, which nothing waits for until the processor has room for no
+/// more; what stands behind what is read now the processor finds sooner by itself.
+#[inline(always)]
+pub(crate) fn prefetch_anywhere<T: Copy>(slice: &[T]) {
+    prefetch(slice);
+    if cfg!(target_arch = "wasm32") {
+        let of_a_line = (LINE / size_of::<T>().max(1)).max(1);
+        let mut at = 0;
+        while at < slice.len() {
+            // SAFETY: the item is one of the slice, and can be copied.
+            unsafe { slice.as_ptr().add(at).read_volatile() };
+            at += of_a_line;
+        }
     }
 }
 
@@ -77,7 +98,7 @@ pub(crate) fn prefetch<T>(slice: &[T]) {
         while offset < size_of_val(slice) {
             // SAFETY: a prefetch is allowed for any address and needs only SSE, which every x86-64 has.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(offset)) };
-            offset += 64;
+            offset += LINE;
         }
     }
 }
