@@ -54,10 +54,14 @@ WHAT = {
     "wasm-build": "From vectors in JavaScript to a graph that is whole. koru's is in files, the peers' in memory.",
     "wasm-build-codes": "From vectors in JavaScript to what is scanned.",
     "chromium-graph-0.95": (
-        "The same in a page of headless Chromium. koru is asked through its worker, the peer in the page."
+        "The same in a page of headless Chromium with 16 queries under way, which koru's worker answers one after the "
+        "other. The peer runs in the page itself, and has nothing to wait for."
     ),
     "chromium-graph-0.99": "The same for 99 %.",
     "chromium-codes-0.999": "The same without a graph.",
+    "chromium-graph-0.95-single": "With one query at a time: the page waits for the worker, and the worker for the page.",
+    "chromium-graph-0.99-single": "The same for 99 %.",
+    "chromium-codes-0.999-single": "The same without a graph.",
     "chromium-build": "In a page, koru's in OPFS.",
     "chromium-build-codes": "The same without a graph.",
 }

@@ -71,7 +71,7 @@ def comparable(row: str, own: Cell, other: Cell) -> bool:
 
 
 def wanted_recall(row: str) -> float:
-    kind, _, recall = row.removeprefix("wasm-").removeprefix("chromium-").partition("-")
+    kind, _, recall = row.removeprefix("wasm-").removeprefix("chromium-").removesuffix("-single").partition("-")
     return float(recall) if kind in ("graph", "codes") else 0.0
 
 
@@ -163,6 +163,9 @@ def in_wasm(where: str, place: str) -> Group:
         "graph-0.95": "graph, recall@10 0.95",
         "graph-0.99": "graph, recall@10 0.99",
         "codes-0.999": "every row, recall@10 0.999",
+        "graph-0.95-single": "graph, recall@10 0.95, one query at a time",
+        "graph-0.99-single": "graph, recall@10 0.99, one query at a time",
+        "codes-0.999-single": "every row, recall@10 0.999, one query at a time",
         "build": "build of the graph",
         "build-codes": "build without a graph",
     }
