@@ -4,10 +4,10 @@ use super::{Engine, key, model::DocumentVersion};
 use crate::{
     error::{Error, Result},
     limits,
+    sorted::SortedMap,
     storage::AsyncStorage,
 };
 use alloc::{collections::VecDeque, vec::Vec};
-use hashbrown::HashSet;
 
 /// Which way lineage is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +38,13 @@ pub struct Lineage {
     pub truncated: bool,
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// Follows causes or effects from a version, at most `depth` steps far.
     pub(crate) async fn lineage(&self, start: DocumentVersion, direction: Direction, depth: usize) -> Result<Lineage> {
         self.version(&start.collection, &start.key, start.version).await?;
-        let mut seen: HashSet<DocumentVersion> = HashSet::new();
-        seen.insert(start.clone());
+        let mut seen: SortedMap<DocumentVersion, ()> = SortedMap::default();
+        seen.insert(start.clone(), ());
         let mut waiting = VecDeque::from([(start.clone(), 0)]);
         let mut edges = Vec::new();
         let mut truncated = false;
@@ -65,7 +66,7 @@ impl<S: AsyncStorage> Engine<S> {
                     Direction::Effects => (version.clone(), other.clone()),
                 };
                 edges.push(LineageEdge { cause, effect });
-                if seen.insert(other.clone()) {
+                if seen.insert(other.clone(), ()).is_none() {
                     waiting.push_back((other, steps + 1));
                 }
             }

@@ -50,6 +50,7 @@ pub(crate) struct TableBuilder {
     offset: u64,
 }
 
+#[driven]
 impl TableBuilder {
     /// Creates the file and begins the table.
     pub(crate) async fn create<S: AsyncStorage>(
@@ -83,9 +84,10 @@ impl TableBuilder {
     /// the builder.
     pub(crate) async fn add<S: AsyncStorage>(&mut self, storage: &S, key: &[u8], value: &[u8]) -> Result<()> {
         if self.entries > 0 && key <= self.block.last_key() {
-            let last = self.block.last_key().escape_ascii();
-            let message = format!("key \"{}\" does not come after \"{last}\" in {}", key.escape_ascii(), self.name);
-            return Err(Error::invalid(message));
+            return Err(Error::invalid(format!(
+                "entry {} of {} does not come after the one before it",
+                self.entries, self.name
+            )));
         }
         if !BlockBuilder::fits_alone(key, value) {
             let (key, value, max) = (key.len(), value.len(), limits::TABLE_BLOCK_BYTES_MAX);

@@ -9,6 +9,7 @@ use super::{
     Inner,
     arguments::{Arguments, WriteInfo, wrong},
     results::{self, Results},
+    write::Once,
 };
 use crate::{
     Error, Filter, Map, Order, Result, Value,
@@ -17,6 +18,7 @@ use crate::{
         value::{Item, write},
     },
     engine::{Draft, Explain, Hit, Search, VectorInfo},
+    error::quoted,
     storage::AsyncStorage,
     vector::{Codes, DEFAULT_VECTOR, IndexKind, Metric, VectorConfig, Vectors},
 };
@@ -25,7 +27,9 @@ use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 fn floats(name: &str, bytes: &[u8]) -> Result<Vec<f32>> {
     match bytes.as_chunks() {
         (numbers, []) => Ok(numbers.iter().map(|number| f32::from_le_bytes(*number)).collect()),
-        _ => Err(Error::invalid(format!("vector {name:?} has {} bytes, not four for each number", bytes.len()))),
+        _ => {
+            Err(Error::invalid(format!("vector {} has {} bytes, not four for each number", quoted(name), bytes.len())))
+        }
     }
 }
 
@@ -118,7 +122,7 @@ fn config(given: &mut Arguments<'_>) -> Result<VectorConfig> {
 fn word<T>(given: &mut Arguments<'_>, name: &str, default: T, of: fn(&str) -> Option<T>) -> Result<T> {
     match given.text_or_null(name)? {
         None => Ok(default),
-        Some(word) => of(word).ok_or_else(|| Error::invalid(format!("there is no {name} {word:?}"))),
+        Some(word) => of(word).ok_or_else(|| Error::invalid(format!("there is no {name} {}", quoted(word)))),
     }
 }
 
@@ -140,6 +144,7 @@ fn write_explain(out: &mut Results, explain: &Explain) {
     write::bool(out, explain.degraded);
 }
 
+#[driven]
 impl<S: AsyncStorage + 'static> Inner<S> {
     pub(super) async fn search_vectors(&self, mut given: Arguments<'_>) -> Result<Results> {
         let collection = given.text("collection")?;
@@ -178,12 +183,14 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         given.end()?;
         let database = &self.database.0;
         database.relieve().await?;
-        let (version, _) = self
-            .once((token, after), async || {
+        let version = match self.once(token, after).await? {
+            Once::Now(turn) => {
                 let draft = self.engine().draft_vector_config(collection, name, config, info).await?;
-                Ok((database.append(Draft { token, ..draft }, None).await?, ()))
-            })
-            .await?;
+                let appended = database.append(Draft { token, ..draft }, None).await?;
+                self.settle(turn, appended).await?
+            }
+            Once::Before(version) => Some(version),
+        };
         if version.is_some() {
             database.vectors_lag().await;
         }

@@ -15,6 +15,7 @@ use crate::{
         check_own_collection, sort_changes, tag_exists,
     },
     limits::TOKEN_COMMITS_MAX,
+    local::Turn,
     storage::AsyncStorage,
     vector::Vectors,
 };
@@ -54,18 +55,28 @@ fn change(collection: &Arc<str>, key: &str, value: Option<(&[u8], Vectors)>) -> 
     Ok(DraftChange::new(collection.clone(), key, value.map(encoded).transpose()?))
 }
 
+/// Whether a call is to be made. One function for all of them: what is awaited in it would be compiled for each.
+pub(super) enum Once<'d> {
+    /// It is, in this turn.
+    Now(Turn<'d>),
+    /// It was made before, and this is its commit.
+    Before(VersionId),
+}
+
 /// The search for the commit of a call that may have been made before.
 struct Search {
     feed: Feed,
     token: Token,
 }
 
+#[driven]
 impl Search {
     async fn find<S: AsyncStorage>(&mut self, engine: &crate::engine::Engine<S>) -> Result<Option<VersionId>> {
         self.feed.find_token(engine, self.token, TOKEN_COMMITS_MAX).await
     }
 }
 
+#[driven]
 impl<S: AsyncStorage + 'static> Inner<S> {
     /// What a write returns: its commit, and where the log is.
     pub(super) fn written(&self, version: Option<VersionId>) -> Results {
@@ -98,38 +109,34 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         search.find(self.engine()).await
     }
 
-    /// Has `append` draft a commit and lay it out, in the turn to write and only if the call was not made before; then
-    /// waits for it. Returns the commit, if there was something to write, and what `append` says beside it.
-    pub(super) async fn once<T>(
-        &self,
-        (token, after): (Option<Token>, Option<u64>),
-        append: impl AsyncFnOnce() -> Result<(Option<Appended>, T)>,
-    ) -> Result<(Option<VersionId>, Option<T>)> {
+    /// Waits for the turn to write, in which the caller lays out its commit; or learns that the call was made before.
+    pub(super) async fn once(&self, token: Option<Token>, after: Option<u64>) -> Result<Once<'_>> {
         let mut search = self.search(token, after).await?;
-        let (appended, said) = {
-            let _turn = self.database.0.turn().await;
-            if let Some(version) = self.found(search.as_mut()).await? {
-                return Ok((Some(version), None));
-            }
-            append().await?
-        };
-        Ok((self.database.0.settle(appended).await?, Some(said)))
+        let turn = self.database.0.turn().await;
+        let found = self.found(search.as_mut()).await?;
+        Ok(found.map_or(Once::Now(turn), Once::Before))
+    }
+
+    /// Ends the turn, waits for what was laid out in it, and returns its commit if there was something to write.
+    pub(super) async fn settle(&self, turn: Turn<'_>, appended: Option<Appended>) -> Result<Option<VersionId>> {
+        drop(turn);
+        self.database.0.settle(appended).await
     }
 
     async fn make(&self, write: Write, reads: Option<&Reads>) -> Result<Option<VersionId>> {
         let Write { draft, after } = write;
         let database = &self.database.0;
         database.relieve().await?;
-        let (version, _) = self
-            .once((draft.token, after), async || {
-                let epoch = reads.map(|_| self.engine().epoch());
-                if let Some(reads) = reads {
-                    self.check_reads(reads).await?;
-                }
-                Ok((database.append(draft, epoch).await?, ()))
-            })
-            .await?;
-        Ok(version)
+        let turn = match self.once(draft.token, after).await? {
+            Once::Now(turn) => turn,
+            Once::Before(version) => return Ok(Some(version)),
+        };
+        let epoch = reads.map(|_| self.engine().epoch());
+        if let Some(reads) = reads {
+            self.check_reads(reads).await?;
+        }
+        let appended = database.append(draft, epoch).await?;
+        self.settle(turn, appended).await
     }
 
     pub(super) async fn put(&self, write: Write) -> Result<Results> {
@@ -219,16 +226,14 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         let moment = unheld(given.moment("moment")?)?;
         let WriteInfo { info, token, after } = given.info()?;
         given.end()?;
-        let (_, tag) = self
-            .once((token, after), async || {
+        let tag = match self.once(token, after).await? {
+            Once::Now(turn) => {
                 let (draft, tag) = self.engine().draft_tag(name, &moment, info).await?;
                 let appended = self.database.0.append(Draft { token, ..draft }, None).await;
-                Ok((appended.map_err(|e| tag_exists(name, e))?, tag))
-            })
-            .await?;
-        let tag = match tag {
-            Some(tag) => tag,
-            None => self.engine().tag(name).await?,
+                self.settle(turn, appended.map_err(|e| tag_exists(name, e))?).await?;
+                tag
+            }
+            Once::Before(_) => self.engine().tag(name).await?,
         };
         let mut out = encode(&results::tag(&tag))?;
         results::count(&mut out, self.engine().published());
@@ -239,11 +244,11 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         let name = given.text("name")?;
         let WriteInfo { info, token, after } = given.info()?;
         given.end()?;
-        self.once((token, after), async || {
+        if let Once::Now(turn) = self.once(token, after).await? {
             let draft = self.engine().draft_untag(name, info).await?;
-            Ok((self.database.0.append(Draft { token, ..draft }, None).await?, ()))
-        })
-        .await?;
+            let appended = self.database.0.append(Draft { token, ..draft }, None).await?;
+            self.settle(turn, appended).await?;
+        }
         let mut out = Results::new();
         results::count(&mut out, self.engine().published());
         Ok(out)
@@ -262,14 +267,16 @@ impl<S: AsyncStorage + 'static> Inner<S> {
             (None, Some(_)) => return Err(Error::invalid("a key without a collection names no document")),
         };
         let database = &self.database.0;
-        let (version, _) = self
-            .once((token, after), async || {
+        let version = match self.once(token, after).await? {
+            Once::Now(turn) => {
                 // What is restored is compared with what is published: nothing may be under way.
                 database.settle_all().await?;
                 let draft = self.engine().draft_restore(scope, &moment, info).await?;
-                Ok((database.append(Draft { token, ..draft }, None).await?, ()))
-            })
-            .await?;
+                let appended = database.append(Draft { token, ..draft }, None).await?;
+                self.settle(turn, appended).await?
+            }
+            Once::Before(version) => Some(version),
+        };
         Ok(self.written(version))
     }
 

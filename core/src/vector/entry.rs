@@ -28,13 +28,14 @@ pub(crate) fn score(entry: u64) -> f32 {
     f32::from_bits(if ordered >> 31 == 1 { ordered ^ 1 << 31 } else { !ordered })
 }
 
-/// Sorts rows, and leaves each only once.
-pub(crate) fn sort_rows(rows: &mut Vec<u32>) {
-    let mut wide: Vec<u64> = rows.iter().copied().map(u64::from).collect();
+/// Sorts numbers, and leaves each only once.
+pub(crate) fn sort_numbers(numbers: &mut Vec<u32>) {
+    // As those that the graph sorts: of each type there would be a copy of the sort.
+    let mut wide: Vec<u64> = numbers.iter().copied().map(u64::from).collect();
     wide.sort_unstable();
     wide.dedup();
-    rows.clear();
-    rows.extend(wide.into_iter().map(|row| row as u32));
+    numbers.clear();
+    numbers.extend(wide.into_iter().map(|number| number as u32));
 }
 
 #[cfg(test)]
@@ -59,7 +60,7 @@ mod tests {
     #[test]
     fn rows_are_sorted_and_each_is_left_once() {
         let mut rows = [3, u32::MAX, 0, 3, 1].to_vec();
-        sort_rows(&mut rows);
+        sort_numbers(&mut rows);
         assert_eq!(rows, [0, 1, 3, u32::MAX]);
     }
 }

@@ -5,7 +5,7 @@
 
 pub(crate) mod code;
 mod config;
-mod entry;
+pub(crate) mod entry;
 pub(crate) mod flat;
 pub(crate) mod hnsw;
 pub(crate) mod index;

@@ -15,6 +15,7 @@ use crate::{
     error::{Error, ErrorCode, Result},
     storage::{AsyncStorage, FileName, read_full},
     vector::{
+        entry::sort_numbers,
         index::Index,
         paged::{ArrayMut, PAGE, to_native},
     },
@@ -72,6 +73,7 @@ pub(super) fn is_damage(e: &Error) -> bool {
     matches!(e.code(), ErrorCode::Corrupt | ErrorCode::NotFound | ErrorCode::UnsupportedFormat)
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// Reads pages from one on, and checks them.
     async fn read_pages(&self, source: &Source, first: u32, to: &mut [u8]) -> Result<()> {
@@ -173,8 +175,7 @@ impl<S: AsyncStorage> Engine<S> {
         mut pages: Vec<u32>,
         room: &mut Vec<u8>,
     ) -> Result<bool> {
-        pages.sort_unstable();
-        pages.dedup();
+        sort_numbers(&mut pages);
         let mut take_in = |read: &[(u32, &[u8])]| {
             self.with_vectors_of(source, |store| {
                 let index = store.index(named);

@@ -12,7 +12,7 @@ use super::{
     links::{NONE, filled},
     parallel::{Parallel, tasks},
 };
-use crate::vector::{code::int8::Codes, entry::sort_rows};
+use crate::vector::{code::int8::Codes, entry::sort_numbers};
 use alloc::vec::Vec;
 
 impl Graph {
@@ -21,7 +21,7 @@ impl Graph {
     pub(crate) fn remove(&mut self, codes: &Codes, rows: &[u32], parallel: &dyn Parallel) {
         let new = |row: &&u32| (**row as usize) < codes.len() && !contains(&self.removed, **row);
         let mut leaving: Vec<u32> = rows.iter().filter(new).copied().collect();
-        sort_rows(&mut leaving);
+        sort_numbers(&mut leaving);
         for row in &leaving {
             insert(&mut self.removed, *row);
         }
@@ -40,7 +40,7 @@ impl Graph {
         if contains(&self.removed, entry.row) {
             self.entry = self.highest();
         }
-        sort_rows(&mut poor);
+        sort_numbers(&mut poor);
         self.insert_again(codes, &poor, parallel, &mut tasks);
     }
 
@@ -90,7 +90,7 @@ impl Graph {
                 batch.push(*neighbour);
             }
         }
-        sort_rows(batch);
+        sort_numbers(batch);
         task.rows.push(row);
         self.choose(codes, on, row, task);
     }

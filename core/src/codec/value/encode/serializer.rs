@@ -5,7 +5,6 @@ use crate::{
     codec::value::tag,
     value::{BYTES, Failure},
 };
-use alloc::string::String;
 use core::ops::Range;
 use serde::{
     Serialize, Serializer,
@@ -245,7 +244,7 @@ impl<'e, 'o> Entries<'e, 'o> {
     #[inline]
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Outcome {
         value.serialize(&mut *self.encoder).map_err(|e| {
-            let key = String::from_utf8_lossy(&self.encoder.out[self.key.clone()]);
+            let key = core::str::from_utf8(&self.encoder.out[self.key.clone()]).unwrap_or_default();
             within(e.at(key), self.variant)
         })?;
         let from_base = |at: usize| (at - self.encoder.base) as u32;
