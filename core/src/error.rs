@@ -153,3 +153,42 @@ impl core::error::Error for Error {
         self.0.source.as_deref().map(|e| e as _)
     }
 }
+/// Text in a message: in quotes, with escapes for what would end them and for control characters.
+///
+/// `{:?}` also looks up whether characters can be seen, in tables of all scripts: a hundredth of the module for browsers.
+pub(crate) fn quoted(text: &str) -> impl fmt::Display {
+    Quoted(text)
+}
+
+struct Quoted<'t>(&'t str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for part in self.0.split_inclusive(|c: char| c.is_control() || matches!(c, '"' | '\\')) {
+            let mut chars = part.chars();
+            match chars.next_back() {
+                Some(c @ ('"' | '\\')) => write!(f, "{}\\{c}", chars.as_str())?,
+                Some(c) if c.is_control() => write!(f, "{}\\u{{{:x}}}", chars.as_str(), u32::from(c))?,
+                _ => f.write_str(part)?,
+            }
+        }
+        f.write_str("\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn quoted_text_is_what_debug_makes_of_it_but_for_what_cannot_be_seen() {
+        for text in
+            ["", "plain", "a \"quote\"", "back\\slash", "\u{1}between\u{7f}", "ende\u{85}", "żółć 日本 🦀", "\\\"\\"]
+        {
+            assert_eq!(format!("{}", quoted(text)), format!("{text:?}"));
+        }
+        assert_eq!(format!("{}", quoted("a\nb\tc")), r#""a\u{a}b\u{9}c""#);
+    }
+}

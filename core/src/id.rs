@@ -4,7 +4,7 @@
 //! the place it has among that actor's commits ([`VersionId`]). A commit changes a document at most once, so a document
 //! and a `VersionId` name one version.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use core::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ macro_rules! byte_id {
 
             fn from_str(text: &str) -> Result<Self> {
                 let invalid = || Error::invalid(alloc::format!(
-                    "{text:?} is not {}: it takes {} hexadecimal digits", $what, $bytes * 2
+                    "{} is not {}: it takes {} hexadecimal digits", quoted(text), $what, $bytes * 2
                 ));
                 if text.len() != $bytes * 2 || !text.is_ascii() {
                     return Err(invalid());
@@ -79,8 +79,12 @@ impl FromStr for VersionId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let invalid =
-            || Error::invalid(alloc::format!("{text:?} is not a version: it looks like 12@ and 32 hexadecimal digits"));
+        let invalid = || {
+            Error::invalid(alloc::format!(
+                "{} is not a version: it looks like 12@ and 32 hexadecimal digits",
+                quoted(text)
+            ))
+        };
         let (counter, actor) = text.split_once('@').ok_or_else(invalid)?;
         let counter = counter.parse().ok().filter(|&n| n > 0).ok_or_else(invalid)?;
         Ok(VersionId { actor: actor.parse()?, counter })

@@ -66,6 +66,8 @@
 #![cfg_attr(not(feature = "std"), allow(clippy::arc_with_non_send_sync, reason = "there is one thread"))]
 
 extern crate alloc;
+#[macro_use]
+extern crate koru_driven;
 // Tests print and time.
 #[cfg(all(test, not(feature = "std")))]
 #[macro_use]
@@ -76,6 +78,7 @@ pub mod clock;
 mod codec;
 #[cfg(feature = "std")]
 mod database;
+mod driven;
 #[cfg_attr(not(feature = "std"), allow(dead_code, unused_imports, reason = "the blocking interface uses all of it"))]
 mod engine;
 pub mod error;

@@ -1,7 +1,7 @@
 //! Names: of collections, tags and vectors.
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, quoted},
     limits,
 };
 use alloc::format;
@@ -17,7 +17,9 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     }
     if let Some(bad) = name.chars().find(|c| c.is_control() || *c == '/') {
         return Err(Error::invalid(format!(
-            "the name of a {what}, {name:?}, contains {bad:?}: no control character and no slash"
+            "the name of a {what}, {}, contains {}: no control character and no slash",
+            quoted(name),
+            quoted(bad.encode_utf8(&mut [0; 4]))
         )));
     }
     Ok(())

@@ -11,8 +11,8 @@ use std::{
 
 /// Each module may use those to its left.
 const ORDER: &[&str] = &[
-    "limits", "error", "name", "bug", "sync", "sort", "sorted", "host", "id", "clock", "value", "codec", "vector",
-    "storage", "log", "index", "history", "query", "engine", "local", "protocol", "database", "fuzzing",
+    "limits", "driven", "error", "name", "bug", "sync", "sort", "sorted", "host", "id", "clock", "value", "codec",
+    "vector", "storage", "log", "index", "history", "query", "engine", "local", "protocol", "database", "fuzzing",
 ];
 
 /// Pure modules, and what they must not see although it is to their left.

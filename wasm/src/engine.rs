@@ -6,13 +6,13 @@ use crate::{
     options::JsOptions,
     storage::{JsStorage, Storage},
 };
+use alloc::{rc::Rc, sync::Arc};
 use js_sys::{Function, Uint8Array};
 use koru_delta::{
     Host,
     local::{LocalDatabase, LocalOptions},
     protocol,
 };
-use std::{rc::Rc, sync::Arc};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 

@@ -1,5 +1,6 @@
 //! The options of `open`.
 
+use alloc::{format, string::String};
 use koru_delta::{Durability, Error, ErrorCode, Result, local::LocalOptions};
 use wasm_bindgen::prelude::*;
 
@@ -46,7 +47,7 @@ extern "C" {
 }
 
 fn unknown(option: &str, given: &str, known: &str) -> Error {
-    Error::new(ErrorCode::InvalidArgument, format!("{option} {given:?}: {known} are possible"))
+    Error::new(ErrorCode::InvalidArgument, format!("{option} \"{given}\": {known} are possible"))
 }
 
 impl JsOptions {

@@ -1,12 +1,17 @@
 //! Storage in JavaScript. One type for both flavours: what is there at once is ready at once, and a promise is waited for.
 
 use crate::error::OrThrown;
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::cell::RefCell;
 use js_sys::{Array, JsString, Promise, Uint8Array};
 use koru_delta::{
     Error, ErrorCode, Result,
     storage::{AsyncStorage, FileInfo, FileName},
 };
-use std::cell::RefCell;
 use wasm_bindgen::{JsCast, prelude::*};
 use wasm_bindgen_futures::JsFuture;
 

@@ -21,6 +21,7 @@ pub(crate) enum Scope<'a> {
     Workspace,
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// A draft that makes a scope what it was at a moment. The caller holds the gate, so that nothing comes between.
     ///

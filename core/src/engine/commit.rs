@@ -77,6 +77,7 @@ pub(crate) struct Undo {
     pub(crate) bytes: u64,
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// Counts the times that something appended was taken back. A draft that was prepared before is stale.
     pub(crate) fn epoch(&self) -> u64 {

@@ -12,7 +12,7 @@ use crate::{
         self,
         commit::{Hash, Token},
     },
-    error::{Error, Result},
+    error::{Error, Result, quoted},
     id::{ActorId, VersionId},
     index::{filter::filter_hash, payload::Payload, short::Key},
     limits,
@@ -334,7 +334,10 @@ pub(crate) fn check_collection(name: &str) -> Result<()> {
 pub(crate) fn check_own_collection(name: &str) -> Result<()> {
     check_collection(name)?;
     if name.starts_with('$') {
-        return Err(Error::invalid(format!("collection {name:?}: names that begin with $ are the database's own")));
+        return Err(Error::invalid(format!(
+            "collection {}: names that begin with $ are the database's own",
+            quoted(name)
+        )));
     }
     Ok(())
 }
@@ -352,7 +355,11 @@ pub(crate) fn check_key(key: &str) -> Result<()> {
     if key.len() > limits::KEY_BYTES_MAX {
         let start: String = key.chars().take(32).collect();
         let max = limits::KEY_BYTES_MAX;
-        return Err(Error::limit(format!("the key {start:?}... has {} bytes, at most {max} are possible", key.len())));
+        return Err(Error::limit(format!(
+            "the key {}... has {} bytes, at most {max} are possible",
+            quoted(&start),
+            key.len()
+        )));
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ struct ExportFile {
     content: Option<Vec<u8>>,
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// A copy of what is published now. No maintenance may be under way while this runs; afterwards anything may.
     ///

@@ -58,6 +58,7 @@ pub(crate) struct Feed {
     filter: FeedFilter,
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// A feed of the commits behind `token`; of those that come from now on for `None`.
     ///
@@ -105,6 +106,7 @@ impl<S: AsyncStorage> Engine<S> {
     }
 }
 
+#[driven]
 impl Feed {
     /// Where to go on after the last event.
     pub(crate) fn token(&self) -> u64 {
@@ -160,6 +162,7 @@ impl Feed {
 }
 
 /// Goes over one frame that is known to be there.
+#[driven]
 pub(super) async fn step<S: AsyncStorage, R: Default>(
     follower: &mut Follower,
     engine: &Engine<S>,

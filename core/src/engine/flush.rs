@@ -34,6 +34,7 @@ pub(crate) enum Outcome {
     Failed(Error),
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// What became of a commit.
     pub(crate) fn outcome(&self, appended: &Appended) -> Outcome {

@@ -14,6 +14,7 @@ pub(crate) struct LogScan {
     next: Vec<Commit>,
 }
 
+#[driven]
 impl LogScan {
     /// The next older commit.
     pub(crate) async fn next<S: AsyncStorage>(&mut self, engine: &Engine<S>) -> Result<Option<Commit>> {
@@ -29,6 +30,7 @@ impl LogScan {
     }
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// The published commits, newest first.
     pub(crate) async fn log(&self) -> Result<LogScan> {

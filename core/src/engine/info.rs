@@ -85,6 +85,7 @@ pub struct Stats {
     pub memtable_bytes: u64,
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// What the database is. Lists the files.
     pub(crate) async fn info(&self) -> Result<Info> {

@@ -52,6 +52,7 @@ pub(crate) struct Merge {
     oldest_first: Vec<u32>,
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// Bytes of log behind the last freeze.
     pub(crate) fn tail_bytes(&self) -> u64 {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    error::{Error, ErrorCode, Result},
+    error::{Error, ErrorCode, Result, quoted},
     id::{ActorId, VersionId},
     log::reader,
     storage::AsyncStorage,
@@ -41,6 +41,7 @@ mod record {
     pub(super) const COMMITS: &str = "commits";
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// The view of a moment.
     pub(crate) async fn view_at(&self, moment: &Moment) -> Result<View> {
@@ -172,7 +173,7 @@ impl<S: AsyncStorage> Engine<S> {
     async fn tag_document(&self, name: &str) -> Result<super::model::Document> {
         check_tag(name)?;
         let found = self.get_in(&self.view(), TAGS, name).await?;
-        found.ok_or_else(|| Error::new(ErrorCode::NotFound, format!("there is no tag {name:?}")))
+        found.ok_or_else(|| Error::new(ErrorCode::NotFound, format!("there is no tag {}", quoted(name))))
     }
 
     /// A tag by its name.
@@ -197,7 +198,7 @@ impl<S: AsyncStorage> Engine<S> {
 /// What it means that a tag's draft met something else than it expected.
 pub(crate) fn tag_exists(name: &str, e: Error) -> Error {
     match e.code() {
-        ErrorCode::Conflict => Error::new(ErrorCode::AlreadyExists, format!("the tag {name:?} exists already")),
+        ErrorCode::Conflict => Error::new(ErrorCode::AlreadyExists, format!("the tag {} exists already", quoted(name))),
         _ => e,
     }
 }
@@ -210,7 +211,7 @@ fn read_tag(name: &str, document: &super::model::Document) -> Result<Tag> {
         });
         Some((value.get(record::TIME)?.as_i64()?, commits.collect::<Option<_>>()?))
     };
-    let (time, commits) =
-        read().ok_or_else(|| Error::new(ErrorCode::Corrupt, format!("the record of tag {name:?} is malformed")))?;
+    let (time, commits) = read()
+        .ok_or_else(|| Error::new(ErrorCode::Corrupt, format!("the record of tag {} is malformed", quoted(name))))?;
     Ok(Tag { name: name.into(), timestamp: Timestamp::from_bits(time), commits })
 }

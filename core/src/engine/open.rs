@@ -27,6 +27,7 @@ use crate::{
 use alloc::{format, sync::Arc, vec, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicU64};
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// Opens the database on `storage`, or makes one if there is none and the options allow it.
     ///
@@ -175,6 +176,7 @@ fn missing(e: Error, file: FileName) -> Error {
 }
 
 /// Makes a database where there is none. The root comes last: without it, what is there was never finished.
+#[driven]
 async fn create<S: AsyncStorage>(storage: &S, host: &dyn Host, options: EngineOptions) -> Result<Root> {
     let files = storage.list().await?;
     let at = storage.location();

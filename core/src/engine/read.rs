@@ -9,7 +9,7 @@ use super::{
     state::{At, Found, View, is_expired},
 };
 use crate::{
-    error::{Error, ErrorCode, Result},
+    error::{Error, ErrorCode, Result, quoted},
     id::{CommitId, VersionId},
     index::{filter::filter_hash, payload::Payload, table::Found as TableFound},
     log::{Location, frame::FrameHeader, reader},
@@ -25,6 +25,7 @@ pub(crate) struct LastVersion {
     pub(crate) deleted: bool,
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// The document as it is now, if it is cached; `None` if the index has to be asked.
     pub(crate) fn get_cached(&self, collection: &str, key: &str) -> Option<Result<Option<Document>>> {
@@ -249,7 +250,10 @@ impl<S: AsyncStorage> Engine<S> {
     /// The commits whose id starts with some hexadecimal digits, at most `max` of them.
     pub(crate) async fn commits_with_prefix(&self, digits: &str, max: usize) -> Result<Vec<Commit>> {
         let invalid = || {
-            Error::invalid(format!("{digits:?} is not the start of a commit id: it takes 4 to 64 hexadecimal digits"))
+            Error::invalid(format!(
+                "{} is not the start of a commit id: it takes 4 to 64 hexadecimal digits",
+                quoted(digits)
+            ))
         };
         if !(4..=64).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(invalid());

@@ -96,6 +96,7 @@ struct DocumentCursor {
     from: Vec<u8>,
 }
 
+#[driven]
 impl DocumentCursor {
     fn new(view: &View, from: Vec<u8>, end: Vec<u8>) -> Self {
         DocumentCursor { cursor: view.cursor(), document: Vec::new(), end, started: false, from }
@@ -141,6 +142,7 @@ pub(crate) struct Scan {
     upper: Vec<u8>,
 }
 
+#[driven]
 impl Scan {
     /// The next document, or `None` at the end.
     pub(crate) async fn next<S: AsyncStorage>(&mut self, engine: &Engine<S>) -> Result<Option<Row>> {
@@ -208,6 +210,7 @@ impl Scan {
     }
 }
 
+#[driven]
 async fn row<S: AsyncStorage>(engine: &Engine<S>, view: &View, name: &[u8], found: Found) -> Result<Row> {
     let (_, key) = key::read_document(name).ok_or_else(malformed)?;
     Ok(Row { key, document: engine.load(view, name, found).await? })
@@ -222,6 +225,7 @@ pub(crate) struct VersionScan {
     from: Vec<u8>,
 }
 
+#[driven]
 impl VersionScan {
     /// The next older version, or `None` behind the first one.
     pub(crate) async fn next<S: AsyncStorage>(&mut self, engine: &Engine<S>) -> Result<Option<Version>> {
@@ -251,6 +255,7 @@ pub(crate) struct DiffScan {
     documents: DocumentCursor,
 }
 
+#[driven]
 impl DiffScan {
     /// The later of the two views.
     pub(crate) fn after(&self) -> &View {
@@ -290,6 +295,7 @@ impl DiffScan {
     }
 }
 
+#[driven]
 async fn load<S: AsyncStorage>(
     engine: &Engine<S>,
     view: &View,
@@ -302,6 +308,7 @@ async fn load<S: AsyncStorage>(
     }
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// Scans the live documents of a range of a collection.
     pub(crate) fn scan(&self, view: View, collection: &str, range: &KeyRange, order: Order) -> Result<Scan> {

@@ -131,6 +131,7 @@ pub(crate) fn read_entry(key: &[u8], value: &[u8], payload: Option<&Payload>) ->
     Ok(Found { timestamp, actor, entry, payload: payload.cloned() })
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// A view of what is published now.
     pub(crate) fn view(&self) -> View {

@@ -92,6 +92,7 @@ struct Checked {
     effects: Vec<Vec<u8>>,
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// Checks the root and its manifest, every frame and value of the log, every block of the index, and that every version
     /// of the log is in the index and the other way round. `progress` is told the bytes of log read so far and in all.

@@ -21,6 +21,7 @@ pub(crate) struct TableCursor {
     found: Found,
 }
 
+#[driven]
 impl TableCursor {
     pub(crate) fn new(table: Arc<Table>) -> Self {
         TableCursor { table, found: Found::default() }
@@ -121,6 +122,7 @@ pub(crate) enum Source {
     Table(TableCursor),
 }
 
+#[driven]
 impl Source {
     /// What a snapshot that ends with `max_sequence` sees of a memtable.
     pub(crate) fn memtable(memtable: Arc<Memtable>, max_sequence: u64) -> Self {

@@ -27,6 +27,7 @@ pub(crate) struct MergeCursor {
     bound: Option<Vec<u8>>,
 }
 
+#[driven]
 impl MergeCursor {
     /// A cursor that is not yet on an entry.
     pub(crate) fn new(newest_first: Vec<Source>) -> Self {

@@ -26,6 +26,7 @@ pub(crate) struct MergeJob {
     merged: Option<TableInfo>,
 }
 
+#[driven]
 impl MergeJob {
     /// Begins to merge tables, given from oldest to newest and adjacent in age, into the new table `number`, and creates
     /// its file. It gets the highest of their stamps.

@@ -106,6 +106,7 @@ pub(crate) struct Table {
     fences: Fences,
 }
 
+#[driven]
 async fn read_exactly<S: AsyncStorage>(storage: &S, name: FileName, offset: u64, buffer: &mut [u8]) -> Result<()> {
     let length = storage::read_full(storage, name, offset, buffer).await?;
     if length == buffer.len() {
@@ -115,6 +116,7 @@ async fn read_exactly<S: AsyncStorage>(storage: &S, name: FileName, offset: u64,
     Err(Error::corrupt(name, offset.saturating_add(length as u64), what))
 }
 
+#[driven]
 impl Table {
     /// Opens table `number`, whose file was `bytes` long when it was finished. Reads and verifies all but the blocks.
     ///

@@ -89,6 +89,7 @@ impl<S: AsyncStorage> core::fmt::Debug for LocalDatabase<S> {
     }
 }
 
+#[driven]
 impl<S: AsyncStorage> LocalDatabase<S> {
     /// Opens the database on a storage, or makes one there.
     ///
@@ -141,6 +142,7 @@ impl<S: AsyncStorage> LocalDatabase<S> {
     }
 }
 
+#[driven]
 impl<S: AsyncStorage> Inner<S> {
     /// Waits for the turn to prepare and append.
     pub(crate) async fn turn(&self) -> Turn<'_> {

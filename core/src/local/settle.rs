@@ -18,6 +18,7 @@ pub(crate) struct Flusher {
     done: Signal,
 }
 
+#[driven]
 impl Flusher {
     /// Takes the turn, which the caller has seen to be free.
     fn take(&self) -> FlushTurn<'_> {
@@ -43,6 +44,7 @@ impl Drop for FlushTurn<'_> {
     }
 }
 
+#[driven]
 impl<S: AsyncStorage> Inner<S> {
     fn strict(&self) -> bool {
         self.options.durability == Durability::Strict

@@ -8,6 +8,7 @@ use crate::{
     vector::hnsw::parallel::Sequential,
 };
 
+#[driven]
 impl<S: AsyncStorage> Inner<S> {
     /// Whether what is acknowledged has yet to be made durable soon.
     fn sync_due(&self) -> bool {

@@ -49,6 +49,7 @@ pub(crate) enum Found {
     Invalid,
 }
 
+#[driven]
 impl FrameReader {
     pub(crate) fn new(database: DatabaseId, segment: u32, offset: u64) -> Self {
         let salt = Salt::new(database, segment);
@@ -133,6 +134,7 @@ fn missing(e: Error, at: Location) -> Error {
 }
 
 /// Reads the frame at a location that the index names, and returns its header and body.
+#[driven]
 pub(crate) async fn read_frame<S: AsyncStorage>(
     storage: &S,
     database: DatabaseId,
@@ -154,6 +156,7 @@ pub(crate) async fn read_frame<S: AsyncStorage>(
 }
 
 /// Reads the value of a record that the index names.
+#[driven]
 pub(crate) async fn read_value<S: AsyncStorage, R>(
     storage: &S,
     at: Location,

@@ -54,6 +54,7 @@ pub(crate) struct Follower {
     reader: FrameReader,
 }
 
+#[driven]
 impl Follower {
     pub(crate) fn new(database: DatabaseId, actor: ActorId, from: Position) -> Self {
         let reader = FrameReader::new(database, from.segment, from.offset);
@@ -147,6 +148,7 @@ fn located(e: Error, at: Position) -> Error {
 }
 
 /// The header of some frame behind the reader's place with a sequence above `sequence`, the newest evidence there is.
+#[driven]
 async fn later_frame<S: AsyncStorage>(
     storage: &S,
     reader: &mut FrameReader,
@@ -181,6 +183,7 @@ async fn later_frame<S: AsyncStorage>(
 
 /// Replays everything behind the checkpoint. With `repair`, a torn write is cut off and the cut made durable; without, the
 /// log is only read up to it.
+#[driven]
 pub(crate) async fn replay<S: AsyncStorage>(
     storage: &S,
     root: &Root,
@@ -261,6 +264,7 @@ pub(crate) async fn replay<S: AsyncStorage>(
 /// New commits will build on it, and a sync alone does not make it durable: whoever wrote it may have been killed before its
 /// sync, or may have seen that sync fail, and a system that failed to write a page need not try again unless it is changed
 /// (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
+#[driven]
 async fn rewrite<S: AsyncStorage>(storage: &S, file: FileName, mut from: u64, to: u64) -> Result<()> {
     if bug::active(Bug::RecoveryTrustsSync) {
         return Ok(());
@@ -313,6 +317,7 @@ pub(crate) fn note_commit(
 }
 
 /// Decides whether what stands at the end may be a torn write.
+#[driven]
 async fn check_end<S: AsyncStorage>(storage: &S, root: &Root, follower: &mut Follower) -> Result<()> {
     if bug::active(Bug::TruncateOnCorruption) {
         return Ok(());
@@ -331,12 +336,14 @@ async fn check_end<S: AsyncStorage>(storage: &S, root: &Root, follower: &mut Fol
     }
 }
 
+#[driven]
 async fn file_bytes<S: AsyncStorage>(storage: &S, file: FileName) -> Result<u64> {
     let files = storage.list().await?;
     (files.iter().find(|info| info.name == file).map(|info| info.bytes))
         .ok_or_else(|| Error::corrupt(file, 0, "the segment is missing"))
 }
 
+#[driven]
 async fn is_zero<S: AsyncStorage>(storage: &S, file: FileName, mut from: u64, to: u64) -> Result<bool> {
     let mut chunk = vec![0; 64 << 10];
     while from < to {

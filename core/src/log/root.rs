@@ -83,6 +83,7 @@ pub(crate) struct Manifest {
     pub(crate) next_file: u32,
 }
 
+#[driven]
 impl Root {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(SLOT_BYTES);
@@ -164,6 +165,7 @@ impl Root {
     }
 }
 
+#[driven]
 impl Manifest {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -228,6 +230,7 @@ impl Manifest {
 }
 
 /// All of a file, refused beyond `max` bytes.
+#[driven]
 async fn read_file<S: AsyncStorage>(storage: &S, file: FileName, max: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut chunk = vec![0; 64 << 10];

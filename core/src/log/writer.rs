@@ -213,6 +213,7 @@ impl Medium {
 ///
 /// # Errors
 /// What the storage says. After an error nothing is known of the batch's bytes.
+#[driven]
 pub(crate) async fn write_batch<S: AsyncStorage>(storage: &S, batch: &Batch, medium: &mut Medium) -> Result<()> {
     for run in &batch.runs {
         let file = FileName::Segment(run.segment);
@@ -234,6 +235,7 @@ pub(crate) async fn write_batch<S: AsyncStorage>(storage: &S, batch: &Batch, med
 }
 
 /// Makes everything written to the last segment durable.
+#[driven]
 pub(crate) async fn sync_log<S: AsyncStorage>(storage: &S, segment: u32, medium: &mut Medium) -> Result<()> {
     if !bug::active(Bug::SkipSync) {
         storage.sync(FileName::Segment(segment)).await?;
@@ -243,6 +245,7 @@ pub(crate) async fn sync_log<S: AsyncStorage>(storage: &S, segment: u32, medium:
 }
 
 /// Cuts off what was filled ahead and makes the segment durable as a whole.
+#[driven]
 async fn finish_segment<S: AsyncStorage>(storage: &S, number: u32, end: u64, medium: &mut Medium) -> Result<()> {
     trim(storage, number, end, medium).await?;
     if !bug::active(Bug::SegmentWithoutSync) {
@@ -252,6 +255,7 @@ async fn finish_segment<S: AsyncStorage>(storage: &S, number: u32, end: u64, med
 }
 
 /// Cuts off what was filled ahead. The caller syncs.
+#[driven]
 pub(crate) async fn trim<S: AsyncStorage>(storage: &S, number: u32, end: u64, medium: &mut Medium) -> Result<()> {
     if medium.filled > end {
         storage.truncate(FileName::Segment(number), end).await?;
@@ -262,6 +266,7 @@ pub(crate) async fn trim<S: AsyncStorage>(storage: &S, number: u32, end: u64, me
 }
 
 /// Makes a segment with its header, durably, before any frame is written to it.
+#[driven]
 pub(crate) async fn begin_segment<S: AsyncStorage>(storage: &S, file: FileName, header: &[u8]) -> Result<()> {
     match storage.create(file).await {
         // Left by a batch that could not be written.
@@ -272,6 +277,7 @@ pub(crate) async fn begin_segment<S: AsyncStorage>(storage: &S, file: FileName, 
     storage.sync(file).await
 }
 
+#[driven]
 async fn fill_ahead<S: AsyncStorage>(
     storage: &S,
     file: FileName,

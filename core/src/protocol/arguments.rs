@@ -10,6 +10,7 @@ use crate::{
         commit::Token,
         value::{Item, Values, Walked},
     },
+    error::quoted,
 };
 use alloc::{format, string::String, vec::Vec};
 use core::ops::Bound;
@@ -194,7 +195,7 @@ impl<'a> Arguments<'a> {
                     Some(false) => {}
                     None => return Err(wrong("range.descending", "a bool")),
                 },
-                other => return Err(Error::invalid(format!("a range has no {other:?}"))),
+                other => return Err(Error::invalid(format!("a range has no {}", quoted(other)))),
             }
         }
         Ok((range, order))
@@ -217,7 +218,7 @@ impl<'a> Arguments<'a> {
                     let after = value.as_i64().and_then(|after| u64::try_from(after).ok());
                     write.after = Some(after.ok_or_else(|| wrong("after", "a sequence"))?);
                 }
-                other => return Err(Error::invalid(format!("an info has no {other:?}"))),
+                other => return Err(Error::invalid(format!("an info has no {}", quoted(other)))),
             }
         }
         Ok(write)

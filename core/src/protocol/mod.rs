@@ -137,6 +137,7 @@ fn message<'a>(batch: &mut &'a [u8]) -> Option<Message<'a>> {
     Some(Message { call: u32::from_le_bytes(*call), operation, arguments })
 }
 
+#[driven]
 impl<S: AsyncStorage + 'static> Session<S> {
     /// A session of a database.
     pub fn new(database: &LocalDatabase<S>) -> Session<S> {
@@ -206,6 +207,7 @@ impl<S: AsyncStorage + 'static> Session<S> {
     }
 }
 
+#[driven]
 impl<S: AsyncStorage + 'static> Inner<S> {
     /// Answers a call, or makes it a task.
     fn begin(self: &Rc<Self>, message: Message<'_>) -> Option<Task> {
@@ -269,7 +271,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         self.calls.set(self.calls.get() + 1);
         self.arguments.set(self.arguments.get() + bytes);
         let this = self.clone();
-        Box::pin(async move {
+        let whole = async move {
             let result = work.await;
             this.calls.set(this.calls.get() - 1);
             this.arguments.set(this.arguments.get() - bytes);
@@ -277,7 +279,8 @@ impl<S: AsyncStorage + 'static> Inner<S> {
                 out.extend_from_slice(&result?);
                 Ok(())
             });
-        })
+        };
+        Box::pin(whole.driven())
     }
 
     fn answer(&self, call: u32, write: impl FnOnce(&mut Results) -> Result<()>) {

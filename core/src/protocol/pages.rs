@@ -10,6 +10,7 @@ use crate::{
     Error, ErrorCode, Result,
     codec::value::write,
     engine::{DiffScan, Engine, Feed, FeedFilter, LogScan, Scan, VersionScan, check_collection, model::Moment},
+    error::quoted,
     limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX},
     storage::{AsyncStorage, FileName},
 };
@@ -31,6 +32,7 @@ enum Rows {
     Changes(DiffScan),
 }
 
+#[driven]
 impl Cursor {
     fn new(rows: Rows) -> Cursor {
         Cursor { rows, ahead: None, left: u64::MAX }
@@ -111,6 +113,7 @@ fn page_of(handle: Option<i64>, rows: Results) -> Results {
     out
 }
 
+#[driven]
 impl<S: AsyncStorage + 'static> Inner<S> {
     async fn first_page(&self, mut cursor: Cursor, rows_max: usize) -> Result<Results> {
         let (rows, more) = cursor.page(self.engine(), rows_max).await?;
@@ -273,8 +276,8 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         let name = given.text("name")?;
         let (offset, bytes) = (given.count("offset")?, given.count("bytes")?);
         given.end()?;
-        let file =
-            FileName::parse(name).ok_or_else(|| Error::invalid(format!("{name:?} is not the name of a file")))?;
+        let file = FileName::parse(name)
+            .ok_or_else(|| Error::invalid(format!("{} is not the name of a file", quoted(name))))?;
         let export = self.handles.export(handle)?;
         let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(PAGE_BYTES_MAX);
         let read = self.engine().export_read(&export, file, offset, length).await?;

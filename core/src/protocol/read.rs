@@ -33,6 +33,7 @@ pub(super) fn write_found(out: &mut Results, found: Option<Document>) -> Result<
     Ok(())
 }
 
+#[driven]
 impl<S: AsyncStorage + 'static> Inner<S> {
     pub(super) fn engine(&self) -> &Engine<S> {
         &self.database.0.engine

@@ -175,6 +175,7 @@ fn check_length(name: FileName, bytes: u64) -> Result<u64> {
 }
 
 /// Reads until `buffer` is full or the file ends, and returns how many bytes there were.
+#[driven]
 pub(crate) async fn read_full<S: AsyncStorage>(
     storage: &S,
     name: FileName,

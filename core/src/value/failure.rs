@@ -2,7 +2,7 @@
 //!
 //! The path is built while the error unwinds, so that conversions that succeed pay nothing for it.
 
-use crate::error::{Error, ErrorCode};
+use crate::error::{Error, ErrorCode, quoted};
 use alloc::{
     boxed::Box,
     format,
@@ -106,8 +106,8 @@ impl fmt::Display for Found<'_> {
             Unexpected::Unsigned(found) => write!(f, "integer `{found}`"),
             Unexpected::Signed(found) => write!(f, "integer `{found}`"),
             Unexpected::Float(_) => f.write_str("a float"),
-            Unexpected::Char(found) => write!(f, "string {found:?}"),
-            Unexpected::Str(found) => write!(f, "string {found:?}"),
+            Unexpected::Char(found) => write!(f, "string {}", quoted(found.encode_utf8(&mut [0; 4]))),
+            Unexpected::Str(found) => write!(f, "string {}", quoted(found)),
             Unexpected::Bytes(_) => f.write_str("bytes"),
             Unexpected::Seq => f.write_str("sequence"),
             Unexpected::Map => f.write_str("map"),

@@ -7,7 +7,7 @@
 
 use crate::{
     codec::{cursor::Cursor, varint::write_u64},
-    error::{Error, Result},
+    error::{Error, Result, quoted},
     limits, name,
     sorted::SortedMap,
 };
@@ -176,11 +176,14 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
 /// Checks the numbers of a vector.
 pub(crate) fn check(name: &str, vector: &[f32]) -> Result<()> {
     if vector.is_empty() {
-        return Err(Error::invalid(format!("vector {name:?} has no numbers")));
+        return Err(Error::invalid(format!("vector {} has no numbers", quoted(name))));
     }
     if vector.len() > limits::VECTOR_DIMENSION_MAX {
         let (dimension, max) = (vector.len(), limits::VECTOR_DIMENSION_MAX);
-        return Err(Error::limit(format!("vector {name:?} has {dimension} numbers, at most {max} are possible")));
+        return Err(Error::limit(format!(
+            "vector {} has {dimension} numbers, at most {max} are possible",
+            quoted(name)
+        )));
     }
     let good = |x: &f32| x.abs() <= limits::VECTOR_COMPONENT_MAX;
     // All of them without a branch is quicker than looking for one that is bad.
@@ -198,7 +201,8 @@ pub(crate) fn check(name: &str, vector: &[f32]) -> Result<()> {
                 _ => "too large",
             };
             Err(Error::invalid(format!(
-                "number {at} of vector {name:?} is {what}: finite ones up to 1e16 are possible"
+                "number {at} of vector {} is {what}: finite ones up to 1e16 are possible",
+                quoted(name)
             )))
         }
     }

@@ -5,7 +5,7 @@
 use super::{SHORT_COUNT_MAX, SHORT_STRING_MAX, exact_f32, tag};
 use crate::{
     codec::varint,
-    error::{Error, Result},
+    error::{Error, Result, quoted},
     limits::{VALUE_BYTES_MAX, VALUE_DEPTH_MAX, VALUE_ITEMS_MAX},
     value::{Map, Text, Value},
 };
@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
         let length = self.length(0, 1)?;
         let key = self.str(length)?;
         if last.is_some_and(|last| last >= key.as_bytes()) {
-            return Err(self.corrupt(format_args!("the key {key:?} is not after the one before it")));
+            return Err(self.corrupt(format_args!("the key {} is not after the one before it", quoted(key))));
         }
         Ok(key)
     }

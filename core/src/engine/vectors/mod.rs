@@ -21,7 +21,7 @@ use super::{
     state::View,
 };
 use crate::{
-    error::{Error, ErrorCode, Result},
+    error::{Error, ErrorCode, Result, quoted},
     id::VersionId,
     log::{Location, reader},
     sorted::SortedMap,
@@ -65,7 +65,7 @@ fn config_key(collection: &str, name: &str) -> String {
 }
 
 fn mismatch(collection: &str, name: &str, given: usize, known: usize) -> Error {
-    let what = format!("vector {name:?} of {collection} has {known} numbers, and {given} were given");
+    let what = format!("vector {} of {collection} has {known} numbers, and {given} were given", quoted(name));
     Error::new(ErrorCode::DimensionMismatch, what)
 }
 
@@ -77,6 +77,7 @@ pub(super) fn check_dimension(collection: &str, name: &str, given: usize, config
     }
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// The configuration of a name, as a view shows it; `None` if it has none.
     pub(crate) async fn vector_config(

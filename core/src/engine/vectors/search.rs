@@ -11,7 +11,7 @@ use crate::{
         scan::{KeyRange, Order},
         state::View,
     },
-    error::{Error, ErrorCode, Result},
+    error::{Error, ErrorCode, Result, quoted},
     limits,
     query::Filter,
     storage::AsyncStorage,
@@ -345,6 +345,7 @@ impl Asked<'_> {
     }
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// The documents that a view shows and whose vector is nearest.
     ///
@@ -360,7 +361,7 @@ impl<S: AsyncStorage> Engine<S> {
         };
         let config = self.vector_config(&self.view(), collection, &search.name).await?;
         let Some(config) = config else {
-            let what = format!("{collection} has no vectors {:?}: put a document with one first", search.name);
+            let what = format!("{collection} has no vectors {}: put a document with one first", quoted(&search.name));
             return Err(Error::new(ErrorCode::NotFound, what));
         };
         let (vector, left_out) = self.target(view, collection, search, &config).await?;
@@ -404,7 +405,7 @@ impl<S: AsyncStorage> Engine<S> {
                 let vector = vector.ok_or_else(|| {
                     let what = match &vectors {
                         None => format!("there is no document {collection}/{key}"),
-                        Some(_) => format!("{collection}/{key} has no vector {:?}", search.name),
+                        Some(_) => format!("{collection}/{key} has no vector {}", quoted(&search.name)),
                     };
                     Error::new(ErrorCode::NotFound, what)
                 })?;

@@ -115,6 +115,7 @@ fn known(rows: &Rows, row: u32) -> Option<Known> {
     Some(Known { key: rows.key(row).to_owned(), place, stamp: rows.stamp(row), expires_at: rows.expires_at(row) })
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// Finds the best rows of the index. `None` if the view shows commits that are not in it, or there are no such rows, or
     /// the index is dropped meanwhile.

@@ -93,6 +93,7 @@ impl VectorStore {
     }
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// The numbers of the snapshots that there are, newest first.
     pub(in crate::engine) async fn vector_snapshots(&self) -> Result<Vec<u32>> {

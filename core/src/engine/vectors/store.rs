@@ -9,7 +9,7 @@
 use super::{VECTORS, pages::Source};
 use crate::{
     engine::{Engine, KeyRange, Order, feed::step},
-    error::{Error, Result},
+    error::{Error, Result, quoted},
     id::ActorId,
     limits,
     log::{
@@ -128,7 +128,8 @@ impl VectorStore {
                     continue;
                 }
                 if index.rows.is_full(key) {
-                    let what = format!("the vectors {name:?} of {} are more than can be indexed", change.collection);
+                    let what =
+                        format!("the vectors {} of {} are more than can be indexed", quoted(name), change.collection);
                     return Err(Error::limit(what));
                 }
                 index.rows.begin(&Begin { key, place, expires_at, stamp });
@@ -144,6 +145,7 @@ fn too_far(frame: Location) -> Error {
     Error::limit(format!("a vector beyond 4 GiB of segment {} cannot be indexed", frame.segment))
 }
 
+#[driven]
 impl<S: AsyncStorage> Engine<S> {
     /// Whether commits up to `sequence` are in the indexes.
     pub(crate) fn vectors_know(&self, sequence: u64) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{Change, Path, Segment};
 use crate::{
-    error::{Error, ErrorCode, Result},
+    error::{Error, ErrorCode, Result, quoted},
     value::Value,
 };
 use alloc::{format, string::String};
@@ -18,7 +18,8 @@ use alloc::{format, string::String};
 pub fn apply(base: Option<&Value>, changes: &[Change]) -> Result<Option<Value>> {
     let mut document = base.cloned();
     for change in changes {
-        apply_one(&mut document, change).map_err(|e| e.context(&format!("at {:?}", format!("{}", change.path))))?;
+        apply_one(&mut document, change)
+            .map_err(|e| e.context(&format!("at {}", quoted(&format!("{}", change.path)))))?;
     }
     Ok(document)
 }

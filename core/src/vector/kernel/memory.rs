@@ -64,7 +64,9 @@ const LINE: usize = 64;
 #[inline(always)]
 pub(crate) fn prefetch_items<T: Copy>(array: &[T], items: impl Iterator<Item = u32>) {
     if cfg!(any(target_arch = "x86_64", target_arch = "wasm32")) {
-        items.filter_map(|item| array.get(item as usize)).for_each(|item| prefetch_anywhere(core::slice::from_ref(item)));
+        items
+            .filter_map(|item| array.get(item as usize))
+            .for_each(|item| prefetch_anywhere(core::slice::from_ref(item)));
     }
 }
 
