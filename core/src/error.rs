@@ -153,6 +153,7 @@ impl core::error::Error for Error {
         self.0.source.as_deref().map(|e| e as _)
     }
 }
+
 /// Text in a message: in quotes, with escapes for what would end them and for control characters.
 ///
 /// `{:?}` also looks up whether characters can be seen, in tables of all scripts: a hundredth of the module for browsers.

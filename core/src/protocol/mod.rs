@@ -51,7 +51,8 @@ use core::{
 use handles::Handles;
 use results::Results;
 
-/// A call that is under way. It is to be polled to its end, as soon as that can be: others wait for it.
+/// A call that is under way. It is to be polled to its end, as soon as that can be: others wait for it. With the feature
+/// `driven`, one that is dropped before is leaked.
 pub type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 /// One client's side of an open database: its calls, cursors and snapshots.
