@@ -24,7 +24,7 @@ const glue = {
   name: "bindings",
   setup: (b) => b.onResolve({ filter: /\/wasm\/koru\.js$/ }, () => ({ path: "./koru.js", external: true })),
 };
-const nodeTests = ["node", "conformance-node", "browser", "tabs", "durability", "trap", "interop", "exchange", "kills", "pages"].map((name) => here(`test/${name}.test.ts`));
+const nodeTests = ["node", "conformance-node", "browser", "tabs", "durability", "trap", "memory", "interop", "exchange", "kills", "pages"].map((name) => here(`test/${name}.test.ts`));
 await build({ ...common, entryPoints: nodeTests, platform: "node", packages: "external", plugins: [glue] });
 await build({ ...common, entryPoints: [here("test/journal.ts")], platform: "node" });
 await build({ ...common, entryPoints: [here("test/exchange.ts")], platform: "node", packages: "external", plugins: [glue] });
@@ -40,7 +40,7 @@ const tests = [];
 const timeout = 600_000 + 120_000 * Number(process.env.KORU_KILLS ?? 0);
 if (wants("node")) tests.push(here("build/node.test.js"), here("build/conformance-node.test.js"));
 if (wants("browser")) tests.push(here("build/browser.test.js"), here("build/tabs.test.js"));
-if (wants("faults")) tests.push(here("build/durability.test.js"), here("build/trap.test.js"));
+if (wants("faults")) tests.push(here("build/durability.test.js"), here("build/trap.test.js"), here("build/memory.test.js"));
 if (wants("interop")) tests.push(here("build/interop.test.js"), here("build/exchange.test.js"));
 if (wants("pages")) tests.push(here("build/pages.test.js"));
 if (wants("kills")) tests.push(here("build/kills.test.js"));

@@ -1,7 +1,7 @@
 """Compares vector search with its peers, in one run, and prints tables with ratios, the machine and the date.
 
     cargo xtask bench vectors --data DIR [--sets A,B] [--stores A,B] [--rows N] [--rounds N]
-                              [--prepare] [--build [A,B]] [--wasm] [--out FILE] [--page FILE]
+                              [--prepare] [--build [A,B]] [--wasm] [--only-wasm [A,B]] [--out FILE] [--page FILE]
 
 `--data` has a folder for each set, with `base.f32.npy` or `base.f16.npy`, `query.f32.npy`, `truth-100.i32.npy` (the
 nearest rows by cosine) and perhaps `lexfile.u8.npy` (a topic of each row). The set `million` is generated.
@@ -9,7 +9,7 @@ nearest rows by cosine) and perhaps `lexfile.u8.npy` (a topic of each row). The 
 What takes long is kept in `--cache`: the sets, the indexes and the ef of each row. `--prepare` makes them and measures
 nothing, so that it may run while the machine does other things: no build time of it is published. `--build` builds
 anew what is there already, of all stores or of those that are named, and tells how long it took; koru's is also built
-anew when koru is another. `--wasm` adds modules of wasm in Node and in a page of Chromium, as
+anew when koru is another. `--wasm` adds modules of wasm in Node and in a page of Chromium, and `--only-wasm` is those alone, as
 `bench/wasm-vectors/run.mjs` measures them.
 
 Every phase of every store is a process of its own, which is ended when it takes too long. Building may use two threads;
@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--prepare", action="store_true", help="makes sets, indexes and efs, measures nothing")
     parser.add_argument("--build", nargs="?", const="", metavar="STORES", help="builds what is there already, timed")
     parser.add_argument("--wasm", action="store_true", help=f"also modules of wasm, with {WASM_SET}")
+    parser.add_argument("--only-wasm", nargs="?", const="", metavar="STORES", help="only these: all, or those named")
     parser.add_argument("--minutes", type=float, default=15, help="the most that one phase of a store may take; 15")
     parser.add_argument("--out", type=Path, help="where the rows are left, as JSON")
     parser.add_argument("--page", type=Path, help="where they are left as a page")
@@ -91,23 +92,28 @@ class Run:
         self.failures: list[str] = []
         versions = ", ".join(STORES[name].description() for name in self.names if name in STORES)
         command = f"cargo xtask bench vectors {told(options)}"
-        self.facts = machine() | {"command": command, "rounds": options.rounds, "peers": versions}
+        peers = {} if self.only_wasm() else {"peers": versions}
+        self.facts = machine() | {"command": command, "rounds": options.rounds} | peers
         self.report = {"facts": self.facts, "rows": self.rows, "failures": self.failures}
 
     def all(self) -> None:
         start = time.monotonic()
-        there = [self.one_set(name) for name in self.options.sets.split(",")]
+        named = [] if self.only_wasm() else self.options.sets.split(",")
+        there = [self.one_set(name) for name in named]
         for prepared, paths in there:
             if self.options.prepare:
                 for store, path in paths.items():
                     self.phase("seek", store, prepared, path)
             else:
                 self.measure(prepared, paths)
-        if self.options.wasm and not self.options.prepare:
+        if (self.options.wasm or self.only_wasm()) and not self.options.prepare:
             prepared = sets.prepare(WASM_SET, self.options.data, self.sets(), self.options.rows)
             self.wasm(prepared)
         self.keep()
         say(f"all of it: {time.monotonic() - start:.0f} s")
+
+    def only_wasm(self) -> bool:
+        return self.options.only_wasm is not None
 
     def sets(self) -> Path:
         return Path(self.options.cache / "sets")
@@ -152,7 +158,8 @@ class Run:
     def wasm(self, prepared: Path) -> None:
         """Once: each store is built for each of its parts, in memory, which takes minutes."""
         listed = subprocess.run(["node", str(WASM), "--list"], check=True, capture_output=True, text=True).stdout
-        stores = json.loads(listed)
+        asked = (self.options.only_wasm or "").split(",")
+        stores = {store: one for store, one in json.loads(listed).items() if asked == [""] or store in asked}
         self.facts["node"] = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
         self.facts["peers in wasm"] = ", ".join(one["version"] for store, one in stores.items() if store != KORU)
         for place in WASM_PLACES:
@@ -226,6 +233,8 @@ def version(store: str) -> str:
 
 def told(options: argparse.Namespace) -> str:
     """What to type to have the same run: without where this machine has its files."""
+    if options.only_wasm is not None:
+        return f"--data DIR --only-wasm {options.only_wasm}".strip()
     words = ["--data DIR", f"--sets {options.sets}", f"--rounds {options.rounds}"]
     if options.stores != ",".join([KORU, *STORES]):
         words.append(f"--stores {options.stores}")

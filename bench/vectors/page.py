@@ -137,7 +137,7 @@ def findings(sets: dict[str, Figures]) -> list[str]:
     good, bad, unknown = 0, [], []
     for name, figures in sets.items():
         measured = any(KORU in cells for cells in figures.cells.values())
-        for row, title in titles():
+        for row, title in titles(figures):
             for target in table.targets(name, row) if measured else []:
                 verdict = target(figures, row)
                 told = f"- **{name}, {title}**: {verdict.figure} ({verdict.wanted})"
@@ -161,9 +161,11 @@ def findings(sets: dict[str, Figures]) -> list[str]:
     return [*lines, ""]
 
 
-def titles() -> list[tuple[str, str]]:
+def titles(figures: Figures) -> list[tuple[str, str]]:
+    """Of the groups that something was measured of."""
+    groups = [group for group in GROUPS if any(row.name in figures.cells for row in group.rows)]
     return [
-        (row.name, f"{group.title[0].lower()}{group.title[1:]}, {row.title}") for group in GROUPS for row in group.rows
+        (row.name, f"{group.title[0].lower()}{group.title[1:]}, {row.title}") for group in groups for row in group.rows
     ]
 
 

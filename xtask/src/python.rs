@@ -234,14 +234,14 @@ pub(crate) fn bench_vectors(args: &[&str]) -> Result<()> {
         return run(command.args(args));
     }
     let stores = args.iter().position(|arg| *arg == "--stores").and_then(|at| args.get(at + 1));
-    if stores.is_none_or(|stores| stores.split(',').any(|store| store == "koru")) {
+    if !asks("--only-wasm") && stores.is_none_or(|stores| stores.split(',').any(|store| store == "koru")) {
         timed("koru in release, some minutes the first time", || {
             run(cargo().args(["build", "--quiet", "--release", "--package", "koru-bench"]))
         })?;
         command.arg("--koru");
         command.arg(root().join("target/release").join(format!("koru-bench{}", env::consts::EXE_SUFFIX)));
     }
-    if asks("--wasm") {
+    if asks("--wasm") || asks("--only-wasm") {
         npm::build()?;
         node::install(&root().join("bench/wasm-vectors"))?;
         command.env("KORU_CHROMIUM", browsers::chromium()?);
