@@ -9,8 +9,8 @@ nearest rows by cosine) and perhaps `lexfile.u8.npy` (a topic of each row). The 
 What takes long is kept in `--cache`: the sets, the indexes and the ef of each row. `--prepare` makes them and measures
 nothing, so that it may run while the machine does other things: no build time of it is published. `--build` builds
 anew what is there already, of all stores or of those that are named, and tells how long it took; koru's is also built
-anew when koru is another. `--wasm` adds modules of wasm in Node and in a page of Chromium, and `--only-wasm` is those alone, as
-`bench/wasm-vectors/run.mjs` measures them.
+anew when koru is another. `--wasm` adds modules of wasm in Node and in a page of Chromium, and `--only-wasm` is those
+alone, as `bench/wasm-vectors/run.mjs` measures them.
 
 Every phase of every store is a process of its own, which is ended when it takes too long. Building may use two threads;
 searching has one core and one query at a time, with stores taking turns in each round. Nothing fails because it is

@@ -59,7 +59,7 @@ WHAT = {
     ),
     "chromium-graph-0.99": "The same for 99 %.",
     "chromium-codes-0.999": "The same without a graph.",
-    "chromium-graph-0.95-single": "With one query at a time: the page waits for the worker, and the worker for the page.",
+    "chromium-graph-0.95-single": "With one query at a time: page and worker wait for each other.",
     "chromium-graph-0.99-single": "The same for 99 %.",
     "chromium-codes-0.999-single": "The same without a graph.",
     "chromium-build": "In a page, koru's in OPFS.",

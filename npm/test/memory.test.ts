@@ -39,9 +39,9 @@ const PROGRAM = `
       await db.info();
     }
   };
-  await round(300);
+  await round(2000);
   const before = memory.buffer.byteLength;
-  await round(3000);
+  await round(2000);
   console.log(JSON.stringify(memory.buffer.byteLength - before));
   await db.close();`;
 
