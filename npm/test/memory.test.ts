@@ -7,15 +7,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { equal } from "./assert.js";
+import { MEMORY } from "./browser/altered.js";
 
 const PROGRAM = `
-  const { Instance } = WebAssembly;
-  let memory;
-  WebAssembly.Instance = function (...given) {
-    const made = new Instance(...given);
-    memory = made.exports.memory;
-    return made;
-  };
+  ${MEMORY}
   const { open } = await import(${JSON.stringify(new URL("../dist/node.js", import.meta.url).href)});
   const db = await open(process.argv[1], { durability: "none", cacheBytes: 1 << 20 });
   const documents = db.collection("c");

@@ -55,7 +55,7 @@ fn change(collection: &Arc<str>, key: &str, value: Option<(&[u8], Vectors)>) -> 
     Ok(DraftChange::new(collection.clone(), key, value.map(encoded).transpose()?))
 }
 
-/// Whether a call is to be made. One function for all of them: what is awaited in it would be compiled for each.
+/// Whether a call is to be made.
 pub(super) enum Once<'d> {
     /// It is, in this turn.
     Now(Turn<'d>),
@@ -109,7 +109,8 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         search.find(self.engine()).await
     }
 
-    /// Waits for the turn to write, in which the caller lays out its commit; or learns that the call was made before.
+    /// Waits for the turn to write, in which the caller lays out its commit; or learns that the call was made before. It is not
+    /// given what to do in the turn: it would be compiled for each.
     pub(super) async fn once(&self, token: Option<Token>, after: Option<u64>) -> Result<Once<'_>> {
         let mut search = self.search(token, after).await?;
         let turn = self.database.0.turn().await;

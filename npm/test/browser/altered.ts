@@ -69,15 +69,19 @@ export const COUNTING = `
     };
   }`;
 
-/** Lets the engine's memory grow no further: `exhaust` takes all that there is. */
-export const EXHAUSTING = `
+/** Keeps the memory of the last instance of the module as `memory`. */
+export const MEMORY = `
   const { Instance } = WebAssembly;
   let memory;
   WebAssembly.Instance = function (...rest) {
     const instance = new Instance(...rest);
     memory = instance.exports.memory;
     return instance;
-  };
+  };`;
+
+/** Lets the engine's memory grow no further: `exhaust` takes all that there is. */
+export const EXHAUSTING = `
+  ${MEMORY}
   answers.exhaust = () => {
     for (let pages = 32768; pages >= 1; ) {
       try {
