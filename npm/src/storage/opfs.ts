@@ -7,6 +7,7 @@
 // file first is answered by a promise. `createWritable` is never used: a kill leaves its swap files behind.
 
 import { KoruError } from "../error.js";
+import { answered } from "./answered.js";
 import {
   alreadyExists, checkEnd, closed, isFileName, notFound, type AsyncStorage, type FileEntry, type Soon,
 } from "./storage.js";
@@ -78,9 +79,11 @@ export class OpfsStorage implements AsyncStorage {
     const lock = await openHandle(directory, "lock", true, options.waitMs ?? 0, name);
     try {
       const handles = new Map<string, FileHandle>();
-      for await (const [file, handle] of directory.entries()) {
-        if (handle.kind === "file" && isFileName(file)) handles.set(file, handle as FileHandle);
-      }
+      await answered(directory.entries(), async (entries) => {
+        for await (const [file, handle] of entries) {
+          if (handle.kind === "file" && isFileName(file)) handles.set(file, handle as FileHandle);
+        }
+      });
       if (handles.size === 0 && !create) throw new KoruError("NOT_FOUND", `there is no database opfs:${name}`);
       // Each is a question to another process: all at once.
       const lengthOf = async ([file, handle]: [string, FileHandle]): Promise<FileEntry> => [file, (await handle.getFile()).size];
@@ -213,7 +216,7 @@ export class OpfsStorage implements AsyncStorage {
     this.#bytes.delete(name);
     this.handles.delete(name);
     try {
-      await this.directory.removeEntry(name);
+      await answered(this.directory, (directory) => directory.removeEntry(name));
     } catch (error) {
       throw refused("remove", name, error);
     }
@@ -232,8 +235,8 @@ export class OpfsStorage implements AsyncStorage {
 async function directoryOf(name: string, create: boolean): Promise<FileSystemDirectoryHandle> {
   try {
     const root = await navigator.storage.getDirectory();
-    const all = await root.getDirectoryHandle("koru-delta", { create });
-    return await all.getDirectoryHandle(name, { create });
+    const all = await answered(root, (root) => root.getDirectoryHandle("koru-delta", { create }));
+    return await answered(all, (all) => all.getDirectoryHandle(name, { create }));
   } catch (error) {
     if ((error as DOMException).name === "NotFoundError") {
       throw new KoruError("NOT_FOUND", `there is no database opfs:${name}`, { cause: error });
@@ -248,8 +251,8 @@ export async function removeOpfs(name: string): Promise<void> {
   const lock = await openHandle(directory, "lock", true, 0, name);
   lock.close();
   const root = await navigator.storage.getDirectory();
-  const all = await root.getDirectoryHandle("koru-delta");
-  await all.removeEntry(name, { recursive: true });
+  const all = await answered(root, (root) => root.getDirectoryHandle("koru-delta"));
+  await answered(all, (all) => all.removeEntry(name, { recursive: true }));
 }
 
 async function openHandle(
@@ -263,8 +266,9 @@ async function openHandle(
   const until = Date.now() + waitMs;
   for (;;) {
     try {
-      const handle = known ?? ((await directory.getFileHandle(file, { create })) as FileHandle);
-      return await handle.createSyncAccessHandle();
+      const asking = (directory: FileSystemDirectoryHandle) => directory.getFileHandle(file, { create });
+      const handle = known ?? ((await answered(directory, asking)) as FileHandle);
+      return await answered(handle, (handle) => handle.createSyncAccessHandle());
     } catch (error) {
       const { name } = error as DOMException;
       if (name === "NotFoundError") throw notFound(file);

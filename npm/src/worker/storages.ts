@@ -1,6 +1,7 @@
 // The storages that a worker has.
 
 import type { EngineOptions } from "../engine/glue.js";
+import { answered } from "../storage/answered.js";
 import { HttpStorage } from "../storage/http.js";
 import { IndexedDbStorage, removeIndexedDb } from "../storage/indexeddb.js";
 import { MemoryStorage } from "../storage/memory.js";
@@ -39,12 +40,12 @@ export async function probeOpfs(): Promise<string | null> {
   const file = `probe-${crypto.randomUUID()}`;
   try {
     const root = await navigator.storage.getDirectory();
-    const handle = await root.getFileHandle(file, { create: true });
+    const handle = await answered(root, (root) => root.getFileHandle(file, { create: true }));
     try {
-      const access = await (handle as unknown as { createSyncAccessHandle(): Promise<{ close(): void }> }).createSyncAccessHandle();
-      access.close();
+      const opening = handle as unknown as { createSyncAccessHandle(): Promise<{ close(): void }> };
+      (await answered(opening, (handle) => handle.createSyncAccessHandle())).close();
     } finally {
-      await root.removeEntry(file);
+      await answered(root, (root) => root.removeEntry(file));
     }
     return null;
   } catch (error) {

@@ -92,3 +92,19 @@ export const EXHAUSTING = `
     }
     return memory.buffer.byteLength;
   };`;
+
+/** Collects garbage at each question to OPFS, while it is not answered yet. */
+export const COLLECTING = `
+  // In a turn of its own: what is on the stack is not collected.
+  const collect = new MessageChannel();
+  collect.port1.onmessage = () => gc();
+  const asked = ({ prototype }, names) =>
+    names.forEach((name) => {
+      const original = prototype[name];
+      prototype[name] = function (...given) {
+        collect.port2.postMessage(name);
+        return original.apply(this, given);
+      };
+    });
+  asked(FileSystemFileHandle, ["createSyncAccessHandle", "getFile"]);
+  asked(FileSystemDirectoryHandle, ["entries", "getDirectoryHandle", "getFileHandle", "removeEntry"]);`;

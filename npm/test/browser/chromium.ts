@@ -12,6 +12,7 @@ export const ARGS = [
   "--disable-component-update", "--disable-sync", "--disable-breakpad", "--password-store=basic", "--enable-logging=stderr",
   // A page that nobody looks at counts as much as one that somebody does.
   "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows",
+  "--js-flags=--expose-gc",
 ];
 
 /** What Chromium says when its own store of IndexedDB did not outlive the kill, and it has deleted all of it. */
