@@ -14,7 +14,7 @@ use super::{
     code::int8,
     entry,
     flat::{self, Candidate, Flat},
-    hnsw::{self, Graph, Params, Scratch, Stopped, parallel::Parallel},
+    hnsw::{self, Batch, Graph, Params, Scratch, Stopped, parallel::Parallel},
     mask::{Counted, Mask},
     rows::Rows,
     score::Query,
@@ -150,11 +150,25 @@ impl Structure {
         Kept::Bytes { codes, graph: Graph::new(Params::default()) }
     }
 
-    /// Takes up to about `rows` more rows into the graph.
-    pub(crate) fn link(&mut self, rows: usize, parallel: &dyn Parallel) {
+    /// The next batch of rows for the graph to take in; `None` if there is none, or pages are missing.
+    pub(crate) fn begin_batch(&self, parallel: &dyn Parallel) -> Option<Batch> {
+        match &self.rows {
+            Kept::Bytes { codes, graph } if self.layout.graph => {
+                graph.begin_batch(codes, hnsw::boundary(codes.len() as u32), parallel)
+            }
+            _ => None,
+        }
+    }
+
+    /// Searches for at most `rows` more rows of a batch, and returns whether it can be finished.
+    pub(crate) fn search_for(&self, batch: &mut Batch, rows: usize, parallel: &dyn Parallel) -> bool {
+        matches!(&self.rows, Kept::Bytes { codes, graph } if graph.search_for(codes, batch, rows, parallel))
+    }
+
+    /// Takes in a batch that was searched for.
+    pub(crate) fn finish_batch(&mut self, batch: Batch, parallel: &dyn Parallel) {
         if let Kept::Bytes { codes, graph } = &mut self.rows {
-            let up_to = (graph.rows() as usize + rows).min(codes.len()) as u32;
-            graph.extend(codes, hnsw::boundary(up_to), parallel);
+            graph.finish_batch(codes, batch, parallel);
         }
     }
 

@@ -10,6 +10,8 @@ import type { Engine, EngineOptions, EngineSession, Glue, Host } from "./glue.js
 
 /** How long relaxed durability may leave a commit unsynced, in milliseconds: `RELAXED_SYNC_MS`. */
 const RELAXED_SYNC_MS = 100;
+/** How long maintenance goes on before it looks whether there are calls, in milliseconds. */
+const MAINTAIN_MS = 8;
 
 export interface HeldSession {
   /** Throws where the batch as a whole cannot be taken; the session has ended then. */
@@ -106,17 +108,22 @@ export class Holder {
   #schedule(wait = this.options.durability === "relaxed" ? RELAXED_SYNC_MS : 0): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const timer = setTimeout(() => {
+    const begin = () => {
       this.#scheduled = false;
       this.#maintaining = this.#maintain();
-    }, wait);
+    };
+    if (wait === 0) return soon(begin);
+    const timer = setTimeout(begin, wait);
     (timer as { unref?: () => void }).unref?.();
   }
 
   async #maintain(): Promise<void> {
     const before = this.#batches;
+    const until = performance.now() + MAINTAIN_MS;
     try {
-      const more = await this.#guard(() => this.engine.maintain(1));
+      let more: boolean | undefined;
+      do more = await this.#guard(() => this.engine.maintain(1));
+      while (more && this.#batches === before && performance.now() < until);
       // What is left has waited.
       if (more) this.#schedule(0);
       else if (this.#batches !== before) this.#scheduleIfDue();
@@ -138,6 +145,22 @@ export class Holder {
       await this.storage.close();
     }
   }
+}
+
+const waiting: (() => void)[] = [];
+let turns: MessagePort | undefined;
+
+/** Calls back in a turn of its own, unlike a timer at once: in pages one that follows another waits for 4 ms. */
+function soon(callback: () => void): void {
+  if (!turns) {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => waiting.shift()?.();
+    // Node is to end although there is maintenance to do.
+    (port1 as { unref?: () => void }).unref?.();
+    turns = port2;
+  }
+  waiting.push(callback);
+  turns.postMessage(null);
 }
 
 /** Whether an error is the end of the module's instance. */

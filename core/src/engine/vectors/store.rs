@@ -21,7 +21,7 @@ use crate::{
     storage::AsyncStorage,
     vector::{
         VectorConfig,
-        hnsw::{Scratch, parallel::Parallel},
+        hnsw::{Batch, Scratch, parallel::Parallel},
         index::{Index, Layout, Structure},
         rows::{Begin, Place, Stamp},
         vectors,
@@ -33,8 +33,9 @@ use core::sync::atomic::Ordering;
 /// Numbers of vectors that are collected before they are coded: 16 MiB.
 const PENDING_NUMBERS: usize = 4 << 20;
 
-/// Rows that one step takes into a graph. A search that comes meanwhile waits for as many.
-const LINK_ROWS: usize = 256;
+/// Rows that one step searches for in a graph where there is one thread, which does nothing else meanwhile. With more of them
+/// it is a batch, so that each has something to do.
+const ROWS_OF_STEP: usize = 16;
 
 /// Bytes of log up to which a search catches up by itself, whoever else could.
 const CATCH_UP_BYTES: u64 = 32 << 20;
@@ -64,6 +65,8 @@ pub(crate) struct VectorStore {
     pub(super) saved_rows: usize,
     /// The snapshot, until everything was read from it.
     pub(super) source: Option<Arc<Source>>,
+    /// Rows that are being taken into a graph, and the number of its index.
+    batch: Option<(u64, Batch)>,
     pending: usize,
 }
 
@@ -80,7 +83,7 @@ pub(crate) enum VectorStep {
 
 impl VectorStore {
     pub(super) fn new(position: Position) -> VectorStore {
-        VectorStore { position, indexes: SortedMap::default(), saved_rows: 0, source: None, pending: 0 }
+        VectorStore { position, indexes: SortedMap::default(), saved_rows: 0, source: None, batch: None, pending: 0 }
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -298,10 +301,7 @@ impl<S: AsyncStorage> Engine<S> {
             if self.with_index(&named, unlinked).is_some_and(|rows| rows > 0) && self.bring_some(&named).await? {
                 return Ok(VectorStep::More);
             }
-            let mut vectors = self.vectors.write();
-            let structure = vectors.as_mut().and_then(|store| store.index(&named)?.structure.as_mut());
-            if let Some(structure) = structure.filter(|structure| structure.unlinked() > 0) {
-                structure.link(LINK_ROWS, parallel);
+            if self.link_some(&named, parallel) {
                 return Ok(VectorStep::More);
             }
         }
@@ -314,6 +314,31 @@ impl<S: AsyncStorage> Engine<S> {
             }
         }
         Ok(VectorStep::Snapshot)
+    }
+
+    /// Takes some rows into a graph; whether there were any. They are searched for while others search as well, and only to
+    /// link them everybody waits.
+    fn link_some(&self, named: &Named, parallel: &dyn Parallel) -> bool {
+        let kept = self.vectors.write().as_mut().and_then(|store| store.batch.take());
+        let search = |index: &Index| {
+            let structure = index.structure.as_ref()?;
+            let begun = kept.and_then(|(number, batch)| (number == index.number).then_some(batch));
+            let mut batch = begun.or_else(|| structure.begin_batch(parallel))?;
+            let rows = if parallel.width() > 1 { usize::MAX } else { ROWS_OF_STEP };
+            let whole = structure.search_for(&mut batch, rows, parallel);
+            Some((index.number, batch, whole))
+        };
+        let Some((number, batch, whole)) = self.with_index(named, search).flatten() else { return false };
+        let mut vectors = self.vectors.write();
+        let Some(store) = vectors.as_mut() else { return true };
+        if !whole {
+            store.batch = Some((number, batch));
+        } else if let Some(index) = store.index(named).filter(|index| index.number == number)
+            && let Some(structure) = &mut index.structure
+        {
+            structure.finish_batch(batch, parallel);
+        }
+        true
     }
 
     /// Reads a bounded part of what is missing of an index; whether there was something.
@@ -373,6 +398,7 @@ impl<S: AsyncStorage> Engine<S> {
         }
         if let Some(store) = self.vectors.write().as_mut() {
             store.saved_rows = 0;
+            store.batch = None;
             if let Some(index) = store.index(named) {
                 index.structure = Some(structure);
             }

@@ -31,6 +31,24 @@ pub(crate) struct Task {
     pub(super) lists: Vec<u32>,
 }
 
+/// A batch that is being taken in. Its rows are searched for in as many calls as one likes.
+pub(crate) struct Batch {
+    /// How many rows the graph has, and is to have.
+    from: u32,
+    to: u32,
+    rows: Vec<u32>,
+    found: Found,
+    tasks: Vec<Task>,
+}
+
+/// What was found for the first rows of a batch.
+#[derive(Default)]
+struct Found {
+    rows: usize,
+    /// For each row, for each of its levels from the lowest: a list of `m`.
+    lists: Vec<u32>,
+}
+
 /// Rows that are searched for again at once.
 const AGAIN_AT_ONCE: usize = 64;
 
@@ -39,26 +57,40 @@ pub(super) const PARALLEL_MIN: usize = 64;
 
 impl Graph {
     /// Takes in the rows up to `up_to`, at most those that there are codes of. Without all pages it takes in none.
+    #[cfg(test)]
     pub(crate) fn extend(&mut self, codes: &Codes, up_to: u32, parallel: &dyn Parallel) {
-        let up_to = (up_to as usize).min(codes.len()).min(ROW_MAX as usize) as u32;
-        if self.rows >= up_to || !self.is_there() || !codes.are_there() {
-            return;
-        }
-        let mut tasks = tasks(parallel);
-        while self.rows < up_to {
-            self.insert(codes, batch_end(self.rows).min(up_to), parallel, &mut tasks);
+        while let Some(mut batch) = self.begin_batch(codes, up_to, parallel) {
+            self.search_for(codes, &mut batch, usize::MAX, parallel);
+            self.finish_batch(codes, batch, parallel);
         }
     }
 
-    /// Takes in one batch, the rows up to `end`.
-    fn insert(&mut self, codes: &Codes, end: u32, parallel: &dyn Parallel, tasks: &mut [Task]) {
-        let start = self.rows;
-        let batch: Vec<u32> = (start..end).filter(|row| !contains(&self.removed, *row)).collect();
-        self.find_all(codes, &batch, parallel, tasks);
-        self.rows = end;
-        self.links.grow(start..end);
-        self.link(codes, &batch, parallel, tasks);
-        for row in batch {
+    /// The next batch on the way to `up_to` rows, at most those that there are codes of. `None` if there is nothing to take in,
+    /// or not without pages that are missing.
+    pub(crate) fn begin_batch(&self, codes: &Codes, up_to: u32, parallel: &dyn Parallel) -> Option<Batch> {
+        let up_to = (up_to as usize).min(codes.len()).min(ROW_MAX as usize) as u32;
+        if self.rows >= up_to || !self.is_there() || !codes.are_there() {
+            return None;
+        }
+        let (from, to) = (self.rows, batch_end(self.rows).min(up_to));
+        let rows = (from..to).filter(|row| !contains(&self.removed, *row)).collect();
+        Some(Batch { from, to, rows, found: Found::default(), tasks: tasks(parallel) })
+    }
+
+    /// Searches for at most `count` more rows of a batch, and returns whether that were the last ones.
+    pub(crate) fn search_for(&self, codes: &Codes, batch: &mut Batch, count: usize, parallel: &dyn Parallel) -> bool {
+        self.find_some(codes, &batch.rows, &mut batch.found, count, parallel, &mut batch.tasks);
+        batch.found.rows == batch.rows.len()
+    }
+
+    /// Takes in a batch whose rows were all searched for, in this graph as it is now.
+    pub(crate) fn finish_batch(&mut self, codes: &Codes, batch: Batch, parallel: &dyn Parallel) {
+        let Batch { from, to, rows, found, mut tasks } = batch;
+        debug_assert_eq!((from, found.rows), (self.rows, rows.len()), "a batch of another graph, or not whole");
+        self.rows = to;
+        self.links.grow(from..to);
+        self.link(codes, &rows, &found.lists, parallel, &mut tasks);
+        for row in rows {
             let level = level(row, self.params.m);
             if self.entry.is_none_or(|entry| entry.level < level) {
                 self.entry = Some(Entry { row, level });
@@ -69,27 +101,40 @@ impl Graph {
     /// Searches again for rows that are in the graph already, ascending, and gives them the links that they would get as new.
     pub(super) fn insert_again(&mut self, codes: &Codes, rows: &[u32], parallel: &dyn Parallel, tasks: &mut [Task]) {
         for batch in rows.chunks(AGAIN_AT_ONCE) {
-            self.find_all(codes, batch, parallel, tasks);
-            self.link(codes, batch, parallel, tasks);
+            let mut found = Found::default();
+            self.find_some(codes, batch, &mut found, usize::MAX, parallel, tasks);
+            self.link(codes, batch, &found.lists, parallel, tasks);
         }
     }
 
-    fn find_all(&self, codes: &Codes, batch: &[u32], parallel: &dyn Parallel, tasks: &mut [Task]) {
-        share(tasks, batch.len());
+    fn find_some(
+        &self,
+        codes: &Codes,
+        batch: &[u32],
+        found: &mut Found,
+        count: usize,
+        parallel: &dyn Parallel,
+        tasks: &mut [Task],
+    ) {
+        let from = found.rows;
+        let count = count.min(batch.len() - from);
+        share(tasks, count);
         parallel.each(tasks, &|task| {
             task.lists.clear();
             for at in task.part.clone() {
-                self.find(codes, &batch[..at], batch[at], task);
+                self.find(codes, &batch[..from + at], batch[from + at], task);
             }
         });
+        found.rows += count;
+        tasks.iter().for_each(|task| found.lists.extend_from_slice(&task.lists));
     }
 
-    /// Writes the lists that the tasks found for the batch, and the links that come back.
-    fn link(&mut self, codes: &Codes, batch: &[u32], parallel: &dyn Parallel, tasks: &mut [Task]) {
+    /// Writes the lists that were found for the batch, and the links that come back.
+    fn link(&mut self, codes: &Codes, batch: &[u32], lists: &[u32], parallel: &dyn Parallel, tasks: &mut [Task]) {
         let m = self.params.m;
         // For each level the links that come back, as target and source.
         let mut back: Vec<Vec<u64>> = Vec::new();
-        let mut lists = tasks.iter().flat_map(|task| task.lists.chunks_exact(m as usize));
+        let mut lists = lists.chunks_exact(m as usize);
         for row in batch {
             for (level, list) in (0..=level(*row, m)).zip(&mut lists) {
                 links::write(self.links.list_mut(*row, level), filled(list));

@@ -1,7 +1,7 @@
 //! A graph for approximate search: hierarchical navigable small worlds (Malkov and Yashunin, 2016) over rows as signed bytes.
 //!
-//! Invariant: the graph is a function of the rows, of where calls of `extend` ended and of what was removed in between: the
-//! same bytes with any number of threads and on every platform. Where every call ended at a [`boundary`], it does not even
+//! Invariant: the graph is a function of the rows, of where batches ended and of what was removed in between: the same bytes
+//! with any number of threads and on every platform. Where every batch was asked for up to a [`boundary`], it does not even
 //! depend on how many calls there were.
 
 mod bits;
@@ -18,6 +18,7 @@ mod stored;
 mod tests;
 mod walk;
 
+pub(crate) use build::Batch;
 pub(crate) use level::boundary;
 pub(crate) use search::{Candidate, Filter, scan};
 pub(crate) use walk::{Scratch, Stopped};

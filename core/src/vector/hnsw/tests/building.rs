@@ -50,6 +50,26 @@ fn the_graph_is_the_same_bytes_for_any_calls_that_end_at_boundaries() {
 }
 
 #[test]
+fn the_graph_is_the_same_bytes_however_many_rows_are_searched_for_at_once() {
+    let set = Set::new(Metric::Cosine, 3000);
+    let codes = set.codes();
+    let mut graph = Graph::new(Params { m: 12, ef_construction: 100 });
+    let mut calls = 0;
+    while let Some(mut batch) = graph.begin_batch(&codes, 3000, &Sequential) {
+        for some in [1, 0, 7, 2].into_iter().cycle() {
+            calls += 1;
+            // Between two calls the number of threads may change, too.
+            if graph.search_for(&codes, &mut batch, some, &Backwards(some + 1)) {
+                break;
+            }
+        }
+        graph.finish_batch(&codes, batch, &Sequential);
+    }
+    assert!(bytes_of(&graph) == bytes_of(&set.graph(&codes)));
+    assert!(calls > 1000, "{calls}: they were in pieces");
+}
+
+#[test]
 fn the_bytes_of_a_graph_never_change() {
     // Files hold graphs, and other platforms build them: this one was built when the format was made.
     let set = Set::new(Metric::Euclidean, 2000);
