@@ -190,6 +190,33 @@ test("merges go on by themselves until there is nothing left to merge", async ()
   await db.close();
 });
 
+test("a graph that is half built gives way to another configuration", async () => {
+  const [rows, dimension] = [10_000, 24];
+  let seed = 1;
+  const random = () => (seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0) / 2 ** 32 - 0.5;
+  const vectors = new Float32Array(rows * dimension).map(random);
+  const built = async (...metrics: api.Metric[]) => {
+    const db = await open("memory:");
+    const notes = db.collection("notes");
+    await notes.putMany(Array.from({ length: rows }, (_, n) => [`n${n}`, n] as const), { vectors });
+    for (const [at, metric] of metrics.entries()) {
+      await notes.configureVectors("default", { dimension, metric, index: "hnsw" });
+      const least = at + 1 < metrics.length ? rows / 2 : rows - 256;
+      for (let ready = false; !ready; ) {
+        await new Promise((later) => setTimeout(later));
+        const info = (await notes.vectorInfo())[0]!;
+        assert.ok(at + 1 === metrics.length || info.linked < rows - 256, "it is not whole yet");
+        ready = info.ready && info.linked >= least;
+      }
+    }
+    const hits = await notes.search({ vector: vectors.subarray(0, dimension), k: 100, ef: 100 });
+    assert.equal(hits.explain.plan, "graph");
+    await db.close();
+    return hits.map(({ key, score }) => [key, score]);
+  };
+  assert.deepEqual(await built("cosine", "euclidean"), await built("euclidean"));
+});
+
 test("the lock is the native one, and ends with its holder", async () => {
   const db = await open(at("lock"));
   const lock = at("lock/lock");
