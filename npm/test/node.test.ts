@@ -217,6 +217,24 @@ test("a graph that is half built gives way to another configuration", async () =
   assert.deepEqual(await built("cosine", "euclidean"), await built("euclidean"));
 });
 
+test("a trap in this thread rejects what is under way with POISONED, and a fresh instance goes on", async () => {
+  const db = await open(at("trap"));
+  const documents = db.collection("c");
+  await documents.put("kept", 1);
+  const { now } = Date;
+  // The engine's clock fails as a trap does, in a task that has left its caller.
+  Date.now = () => {
+    Date.now = now;
+    throw new WebAssembly.RuntimeError("unreachable");
+  };
+  const [put, get] = [codeOf(() => documents.put("trapped", 1)), codeOf(() => documents.get("kept"))];
+  assert.deepEqual([await put, await get], ["POISONED", undefined], "what only reads is asked again");
+  await documents.put("later", 2);
+  assert.deepEqual([await documents.get("kept"), await documents.get("later")], [1, 2]);
+  assert.deepEqual((await db.verify()).problems, []);
+  await db.close();
+});
+
 test("the lock is the native one, and ends with its holder", async () => {
   const db = await open(at("lock"));
   const lock = at("lock/lock");

@@ -162,7 +162,10 @@ impl Structure {
 
     /// Searches for at most `rows` more rows of a batch, and returns whether it can be finished.
     pub(crate) fn search_for(&self, batch: &mut Batch, rows: usize, parallel: &dyn Parallel) -> bool {
-        matches!(&self.rows, Kept::Bytes { codes, graph } if graph.search_for(codes, batch, rows, parallel))
+        match &self.rows {
+            Kept::Bytes { codes, graph } => graph.search_for(codes, batch, rows, parallel),
+            _ => true,
+        }
     }
 
     /// Takes in a batch that was searched for.

@@ -28,5 +28,7 @@ export interface Engine {
 /** What the generated bindings export. */
 export interface Glue {
   initSync(input: { module: WebAssembly.Module | BufferSource }): unknown;
+  /** Says what is told of a trap in a task of the module, which has left its caller. */
+  onTrap(handler: (error: unknown) => void): void;
   open(storage: Storage, host: Host | undefined, options: EngineOptions): Promise<Engine>;
 }

@@ -151,8 +151,8 @@ let turns: MessagePort | undefined;
 
 /** Calls back in a turn of its own. In browsers a timer that follows another waits for 4 ms, and a message does not. */
 function soon(callback: () => void): void {
-  // Elsewhere a timer is soon enough; and Node takes a thousand messages before anything else gets its turn.
-  if (!("window" in globalThis || "WorkerGlobalScope" in globalThis)) return later(callback, 0);
+  // In Node and its like a timer is soon enough, and a thousand messages come before anything else gets its turn.
+  if ("process" in globalThis || typeof MessageChannel === "undefined") return later(callback, 0);
   if (!turns) {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => waiting.shift()?.();

@@ -19,7 +19,7 @@ export class Instance {
   constructor(readonly load: (before: number) => Promise<Glue>) {}
 
   async open(storage: Storage, host: Host | undefined, options: EngineOptions, onFault: (fault: Error) => void): Promise<Holder> {
-    const glue = await (this.#glue ??= this.load(this.#loaded++));
+    const glue = await (this.#glue ??= this.#load());
     let holder: Holder | undefined;
     holder = await Holder.open(glue, storage, host, options, (fault) => {
       if (holder) this.#holders.delete(holder);
@@ -29,6 +29,12 @@ export class Instance {
     });
     this.#holders.add(holder);
     return holder;
+  }
+
+  async #load(): Promise<Glue> {
+    const glue = await this.load(this.#loaded++);
+    glue.onTrap((error) => this.#holders.forEach((holder) => holder.fault(error)));
+    return glue;
   }
 
   forget(holder: Holder): void {

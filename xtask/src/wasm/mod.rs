@@ -31,6 +31,9 @@ const PROFILE: &str = "wasm";
 /// module is 2 % smaller as gzip, and as fast or faster.
 const INLINE: u32 = 20;
 
+/// What stands behind the code that loads the module.
+const TASKS: &str = include_str!("tasks.js");
+
 /// Told to koru-wasm where it becomes the module: there is no standard library then, which tests need.
 const MODULE_ALONE: &str = "koru_module";
 
@@ -57,7 +60,7 @@ pub(crate) fn build() -> Result<String> {
 
     let folder = npm::folder().join("wasm");
     let module = folder.join(format!("{NAME}_bg.wasm"));
-    let stamp = Stamp::of(&built, &[tools.version(), &optimiser.version()?])?;
+    let stamp = Stamp::of(&built, &[tools.version(), &optimiser.version()?, TASKS])?;
     if !(stamp.is_current() && module.exists()) {
         stamp.remove();
         if folder.exists() {
@@ -68,12 +71,18 @@ pub(crate) fn build() -> Result<String> {
         // With the names of functions, which wasm-opt sorts by and then drops.
         bind.args(["--target", "web", "--omit-default-module-path", "--keep-debug", "--out-name", NAME, "--out-dir"]);
         run(bind.arg(&folder).arg(&built))?;
+        append(&folder.join(format!("{NAME}.js")), TASKS)?;
         timed("wasm-opt: up to a minute", || optimiser.run(&module))?;
         stamp.write()?;
     }
     let sizes = sizes::of(&module)?.to_string();
     println!("{}: {sizes}", module.display());
     Ok(sizes)
+}
+
+fn append(path: &Path, text: &str) -> Result<()> {
+    let with = |whole: String| fs::write(path, whole + text);
+    fs::read_to_string(path).and_then(with).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// How all crates are compiled for the target. Panics name their files, which are not to tell where somebody's home is.

@@ -77,7 +77,7 @@ impl Graph {
         Some(Batch { from, to, rows, found: Found::default(), tasks: tasks(parallel) })
     }
 
-    /// Searches for at most `count` more rows of a batch, and returns whether that were the last ones.
+    /// Searches for at most `count` more rows of a batch, and returns whether these were the last ones.
     pub(crate) fn search_for(&self, codes: &Codes, batch: &mut Batch, count: usize, parallel: &dyn Parallel) -> bool {
         self.find_some(codes, &batch.rows, &mut batch.found, count, parallel, &mut batch.tasks);
         batch.found.rows == batch.rows.len()
