@@ -1,8 +1,8 @@
 //! The links of the graph: flat arrays, no allocation for each node.
 //!
 //! The lowest level has one list of `2 m` places for every row. The levels above hold few rows and are compact: the rows are
-//! listed in order, and each has one list of `m` places for every level that it stands on. A row's lists there are found by a
-//! binary search among the few of its block of rows.
+//! listed in order, and each has one list of `m` places for every level that it stands on. Which of them a row is follows from
+//! a bit for every row, and how many stand before each 64.
 //!
 //! Invariant: a list is filled from its front and the rest is `NONE`; it names rows of its own level only, none twice and
 //! never the row itself.
@@ -12,8 +12,13 @@ use crate::vector::{kernel::int8::lines::Lines, paged::Pages};
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Rows of a block: with the usual `m`, 64 of them stand on higher levels.
-const BLOCK_ROWS: u32 = 1024;
+/// Which of 64 rows stand on higher levels.
+#[derive(Clone, Copy)]
+struct Standing {
+    rows: u64,
+    /// How many do so before these.
+    before: u32,
+}
 
 /// An empty place.
 pub(super) const NONE: u32 = u32::MAX;
@@ -40,8 +45,7 @@ pub(super) struct Links {
     pub(super) there: Pages,
     /// The rows that stand on higher levels, ascending.
     rows: Vec<u32>,
-    /// How many of them are before each block of rows.
-    blocks: Vec<u32>,
+    standing: Vec<Standing>,
     /// The number of the first list of each, and behind the last that of the next.
     starts: Vec<u32>,
     pub(super) upper: Vec<u32>,
@@ -50,8 +54,8 @@ pub(super) struct Links {
 impl Links {
     pub(super) fn new(m: u32) -> Links {
         let (lowest, there) = (Lines::new(), Pages::default());
-        let (rows, blocks, upper) = Default::default();
-        Links { m, lowest, there, rows, blocks, starts: alloc::vec![0], upper }
+        let (rows, standing, upper) = Default::default();
+        Links { m, lowest, there, rows, standing, starts: alloc::vec![0], upper }
     }
 
     /// Places of a list of a level.
@@ -77,7 +81,11 @@ impl Links {
         let stands_higher = stands_higher(self.m);
         for row in rows.filter(|row| stands_higher(*row)) {
             let level = level(row, self.m);
-            self.blocks.resize((row / BLOCK_ROWS) as usize + 1, self.rows.len() as u32);
+            let none = Standing { rows: 0, before: self.rows.len() as u32 };
+            self.standing.resize((row / u64::BITS) as usize + 1, none);
+            if let Some(standing) = self.standing.last_mut() {
+                standing.rows |= 1 << (row % u64::BITS);
+            }
             self.rows.push(row);
             self.upper.resize(self.upper.len() + usize::from(level) * self.m as usize, NONE);
             self.starts.push((self.upper.len() / self.m as usize) as u32);
@@ -87,12 +95,13 @@ impl Links {
     /// Where the list of a row on a level above the lowest is.
     fn place(&self, row: u32, level: u8) -> Range<usize> {
         let m = self.m as usize;
-        let before = |block: u32| self.blocks.get(block as usize).map_or(self.rows.len(), |before| *before as usize);
-        let (first, end) = (before(row / BLOCK_ROWS), before(row / BLOCK_ROWS + 1));
-        match self.rows[first..end].binary_search(&row).map(|at| first + at) {
-            Ok(at) if u32::from(level) <= self.starts[at + 1] - self.starts[at] => {
-                let start = (self.starts[at] as usize + usize::from(level) - 1) * m;
-                start..start + m
+        let bit = 1 << (row % u64::BITS);
+        match self.standing.get((row / u64::BITS) as usize) {
+            Some(standing) if standing.rows & bit != 0 => {
+                let at = (standing.before + (standing.rows & (bit - 1)).count_ones()) as usize;
+                let (start, end) = (self.starts[at], self.starts[at + 1]);
+                let list = start + u32::from(level) - 1;
+                if list < end { list as usize * m..(list as usize + 1) * m } else { 0..0 }
             }
             // It does not stand there: no links.
             _ => 0..0,
@@ -154,8 +163,9 @@ impl Links {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let numbers = [&self.rows, &self.blocks, &self.starts, &self.upper].map(Vec::capacity);
-        self.lowest.bytes() + numbers.iter().sum::<usize>() * size_of::<u32>()
+        let numbers = [&self.rows, &self.starts, &self.upper].map(Vec::capacity);
+        let standing = self.standing.capacity() * size_of::<Standing>();
+        self.lowest.bytes() + standing + numbers.iter().sum::<usize>() * size_of::<u32>()
     }
 }
 
