@@ -72,7 +72,7 @@ INTRODUCTION = """\
 Every store gets the same vectors and the same queries on the same machine in the same run. Graphs are made with the
 same parameters (M 16, efConstruction 200) and searched at the same recall: each store with the least ef that finds so
 many of the ten nearest, because speed without it says nothing. Each phase of each store is a process of its own.
-Searches have one core and come one at a time; stores take turns in each round.\
+Natively a search has one core, and they come one at a time; stores take turns in each round.\
 """
 
 METHOD = """\

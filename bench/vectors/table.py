@@ -282,7 +282,7 @@ def cell(figures: Figures, row: str, store: str) -> str:
 
 
 LEGEND = (
-    "Figures are medians of the rounds, each at the least ef that gives the recall; one core, one query at a time. "
+    "Figures are medians of the rounds, each at the least ef that gives the recall. "
     "**Bold** is how many times as good koru is as that peer, whichever way the row counts, from the same rounds. "
     "`at` is the recall@10 where it is another than the row says, and there is no ratio then; with a filter, peers are "
     "taken at the least ef that gives 0.99, or else at the one that gave the most. `rows` is the least that came back, "
