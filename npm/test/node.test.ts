@@ -197,6 +197,8 @@ test("a graph that is half built gives way to another configuration", async () =
   const vectors = new Float32Array(rows * dimension).map(random);
   const built = async (...metrics: api.Metric[]) => {
     const db = await open("memory:");
+    // Maintenance comes by another index first.
+    await db.collection("another").put("one", 1, { vector: [1, 2] });
     const notes = db.collection("notes");
     await notes.putMany(Array.from({ length: rows }, (_, n) => [`n${n}`, n] as const), { vectors });
     for (const [at, metric] of metrics.entries()) {

@@ -319,11 +319,13 @@ impl<S: AsyncStorage> Engine<S> {
     /// Takes some rows into a graph; whether there were any. They are searched for while others search as well, and only to
     /// link them everybody waits.
     fn link_some(&self, named: &Named, parallel: &dyn Parallel) -> bool {
-        let kept = self.vectors.write().as_mut().and_then(|store| store.batch.take());
+        let kept = self.vectors.write().as_mut().and_then(|store| {
+            let own = store.indexes.get(named)?.number;
+            store.batch.take_if(|(number, _)| *number == own)
+        });
         let search = |index: &Index| {
             let structure = index.structure.as_ref()?;
-            let begun = kept.and_then(|(number, batch)| (number == index.number).then_some(batch));
-            let mut batch = begun.or_else(|| structure.begin_batch(parallel))?;
+            let mut batch = kept.map(|(_, batch)| batch).or_else(|| structure.begin_batch(parallel))?;
             let rows = if parallel.width() > 1 { usize::MAX } else { ROWS_OF_STEP };
             let whole = structure.search_for(&mut batch, rows, parallel);
             Some((index.number, batch, whole))
