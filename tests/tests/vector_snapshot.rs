@@ -212,6 +212,28 @@ fn a_first_search_of_a_graph_reads_a_part_of_the_snapshot_and_finds_the_same() {
 }
 
 #[test]
+fn maintenance_reads_the_rest_of_a_graph_once_searches_have_read_much_of_it() {
+    let storage = Counting::new(large());
+    let db = quiet().open_storage(storage.clone()).unwrap();
+    let notes = db.collection("notes");
+    let mut random = Random::new(9);
+    let query = Search::vector(&vector(&mut random, 256));
+    notes.search(&query.clone().keys(KeyRange::prefix("note/00001"))).unwrap();
+    let read = storage.read();
+    finish(&db);
+    assert_eq!(storage.read(), read, "a search that does without the graph is no reason to read it");
+    notes.search(&query.clone().ef(300)).unwrap();
+    finish(&db);
+    let read = storage.read();
+    for info in storage.list().unwrap().iter().filter(|info| is_snapshot(info.name)) {
+        storage.remove(info.name).unwrap();
+    }
+    let hits = notes.search(&query.k(5000).ef(10_000)).unwrap();
+    assert_eq!((hits.explain().plan, hits.explain().degraded, hits.len()), (Plan::Graph, false, 5000));
+    assert_eq!(storage.read(), read, "nothing was missing any more");
+}
+
+#[test]
 fn every_kind_of_search_of_every_structure_finds_what_it_found_before_the_snapshot_was_opened() {
     let storage = Arc::new(MemoryStorage::from_files(small().clone()));
     // Without its snapshot, and made anew: nothing of it was read from one.

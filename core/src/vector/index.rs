@@ -19,7 +19,10 @@ use super::{
     rows::Rows,
     score::Query,
 };
-use crate::{limits, sync::Mutex};
+use crate::{
+    limits,
+    sync::{Mutex, RwLock},
+};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -200,29 +203,24 @@ impl Structure {
             Kept::Bytes { codes, graph } => {
                 let probe = codes.query(query.vector());
                 let (linked, len) = (self.linked() as u32, codes.len() as u32);
-                let mut found: Vec<u64> = Vec::new();
-                let entry_of = |c: &hnsw::Candidate| entry::entry(c.score, c.row);
                 let mut by_graph = false;
                 if self.follows_graph() {
                     // Few rows stand behind the graph: those are counted and not the many in it.
                     let count = mask.count() - mask.count_from(linked as usize);
                     let filter = hnsw::Filter { accept: mask, count };
                     let filter = (count < linked as usize).then_some(filter);
-                    let walked = graph.search(codes, &probe, ef.max(keep), filter, scratch)?;
-                    by_graph = walked.is_some();
-                    found.extend(walked.unwrap_or_default().iter().map(entry_of));
+                    by_graph = graph.search(codes, &probe, ef.max(keep), filter, scratch)?.is_some();
                 }
-                let from = if by_graph { linked } else { 0 };
-                if from < len {
-                    let scanned = hnsw::scan(codes, &probe, from..len, Some(mask), keep, scratch)?;
-                    found.extend(scanned.iter().map(entry_of));
-                }
-                found.sort_unstable();
-                let candidate = |e: &u64| {
-                    let (row, score) = (entry::row(*e), entry::score(*e));
-                    Candidate { row, score, at_best: codes.at_best(&probe, row, score) }
+                let found = match by_graph {
+                    true => hnsw::scan_more(codes, &probe, linked..len, Some(mask), scratch)?,
+                    false => hnsw::scan(codes, &probe, 0..len, Some(mask), keep, scratch)?,
                 };
-                let rows = found.iter().rev().take(keep).map(candidate).collect();
+                let candidate = |&hnsw::Candidate { row, score }: &_| Candidate {
+                    row,
+                    score,
+                    at_best: codes.at_best(&probe, row, score),
+                };
+                let rows = found.iter().take(keep).map(candidate).collect();
                 Found { by_graph, exact: false, rows }
             }
         };
@@ -261,6 +259,8 @@ pub(crate) struct Index {
     pub(crate) pending: Vec<f32>,
     /// Codes of the first rows; `None` while it is not known what to keep.
     pub(crate) structure: Option<Structure>,
+    /// The configuration as of a sequence of commits.
+    config: RwLock<Option<(u64, VectorConfig)>>,
     filters: Mutex<Vec<Filtered>>,
     masks: Mutex<Vec<Shown>>,
 }
@@ -286,9 +286,19 @@ struct Filtered {
 
 impl Index {
     pub(crate) fn new(dimension: usize) -> Index {
-        let (rows, pending, filters, masks) = Default::default();
+        let (rows, pending, config, filters, masks) = Default::default();
         let number = MADE.fetch_add(1, Ordering::Relaxed);
-        Index { number, dimension, rows, pending, structure: None, filters, masks }
+        Index { number, dimension, rows, pending, structure: None, config, filters, masks }
+    }
+
+    /// The configuration, if it is known as of this sequence.
+    pub(crate) fn config(&self, sequence: u64) -> Option<VectorConfig> {
+        self.config.read().filter(|(of, _)| *of == sequence).map(|(_, config)| config)
+    }
+
+    /// Keeps the configuration as of a sequence.
+    pub(crate) fn keep_config(&self, sequence: u64, config: VectorConfig) {
+        *self.config.write() = Some((sequence, config));
     }
 
     /// The rows that are alive after so many own commits, as far as they are not shared or expired.

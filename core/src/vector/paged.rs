@@ -47,6 +47,11 @@ impl Pages {
         self.0.is_none()
     }
 
+    /// How many are missing, and how many there are of the file.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        self.0.as_ref().map_or((0, 0), |partial| (partial.missing, partial.bytes.div_ceil(PAGE)))
+    }
+
     /// Adds to `out` the pages of a range of bytes that are not there; whether there was none.
     pub(crate) fn need(&self, range: Range<usize>, out: &mut Vec<u32>) -> bool {
         let Some(partial) = &self.0 else { return true };

@@ -3,7 +3,7 @@
 //! Invariant: hits are those of an exact comparison with every document that the view shows and the filter takes, as far as
 //! the plan is exact, ordered by score and then by key; and their scores are exact whatever the plan.
 
-use super::check_dimension;
+use super::{check_dimension, store::Named};
 use crate::{
     engine::{
         Engine, check_collection,
@@ -284,40 +284,37 @@ pub(super) struct Scored {
     pub(super) version: Version,
 }
 
-/// The best of what was compared, best first.
-pub(super) struct Best {
+/// The best of what was compared, best first, with their scores.
+pub(super) struct Best<T> {
     metric: Metric,
     k: usize,
     threshold: Option<f32>,
-    found: Vec<Scored>,
+    found: Vec<(f32, T)>,
 }
 
-impl Best {
-    pub(super) fn new(metric: Metric, k: usize, threshold: Option<f32>) -> Best {
+impl<T> Best<T> {
+    pub(super) fn new(metric: Metric, k: usize, threshold: Option<f32>) -> Best<T> {
         Best { metric, k, threshold, found: Vec::new() }
-    }
-
-    fn order(&self, a: (f32, &str), b: (f32, &str)) -> Ordering {
-        self.metric.better(a.0, b.0).then_with(|| a.1.cmp(b.1))
     }
 
     /// Whether one with this score may be among them.
     pub(super) fn wants(&self, score: f32) -> bool {
         let near = self.threshold.is_none_or(|threshold| self.metric.better(score, threshold).is_le());
         near && (self.found.len() < self.k
-            || self.found.last().is_none_or(|last| self.metric.better(score, last.score).is_le()))
+            || self.found.last().is_none_or(|last| self.metric.better(score, last.0).is_le()))
     }
 
-    pub(super) fn add(&mut self, scored: Scored) {
-        let place = |each: &Scored| self.order((each.score, &each.key), (scored.score, &scored.key)).is_lt();
-        let at = self.found.partition_point(place);
+    /// Takes one in if it is among the best. `keys` compares the keys of two: it is asked where scores are equal.
+    pub(super) fn add(&mut self, score: f32, what: T, keys: impl Fn(&T, &T) -> Ordering) {
+        let before = |each: &(f32, T)| self.metric.better(each.0, score).then_with(|| keys(&each.1, &what)).is_lt();
+        let at = self.found.partition_point(before);
         if at < self.k {
             self.found.truncate(self.k - 1);
-            self.found.insert(at, scored);
+            self.found.insert(at, (score, what));
         }
     }
 
-    pub(super) fn into_found(self) -> Vec<Scored> {
+    pub(super) fn into_found(self) -> Vec<(f32, T)> {
         self.found
     }
 }
@@ -331,7 +328,7 @@ pub(super) struct Searched {
 
 /// A search with everything that it needs to know.
 pub(super) struct Asked<'a> {
-    pub(super) collection: &'a str,
+    pub(super) named: Named,
     pub(super) search: &'a Search,
     pub(super) query: score::Query,
     /// The document that is searched from.
@@ -359,13 +356,13 @@ impl<S: AsyncStorage> Engine<S> {
             None => view.clone(),
             Some(moment) => self.view_at(moment).await?,
         };
-        let config = self.vector_config(&self.view(), collection, &search.name).await?;
-        let Some(config) = config else {
+        let named = (collection.to_owned(), search.name.clone());
+        let Some(config) = self.vector_config_now(&named).await? else {
             let what = format!("{collection} has no vectors {}: put a document with one first", quoted(&search.name));
             return Err(Error::new(ErrorCode::NotFound, what));
         };
         let (vector, left_out) = self.target(view, collection, search, &config).await?;
-        let asked = Asked { collection, search, query: score::Query::new(config.metric, &vector), left_out };
+        let asked = Asked { named, search, query: score::Query::new(config.metric, &vector), left_out };
         let Searched { best, explain, lags } = match self.search_index(view, &asked, &config).await? {
             Some(found) => found,
             None => self.search_documents(view, &asked).await?,
@@ -416,7 +413,7 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// Reads every document that is taken and compares it.
     pub(super) async fn search_documents(&self, view: &View, asked: &Asked<'_>) -> Result<Searched> {
-        let Asked { collection, search, query, .. } = asked;
+        let Asked { named: (collection, _), search, query, .. } = asked;
         let mut best = Best::new(query.metric(), search.k, search.threshold);
         let (mut rows, mut taken) = (0, 0);
         let mut row = Vec::new();
@@ -438,11 +435,13 @@ impl<S: AsyncStorage> Engine<S> {
             taken += 1;
             let score = score::score(query, &row);
             if best.wants(score) {
-                best.add(Scored { score, key, version });
+                best.add(score, (key, version), |a, b| a.0.cmp(&b.0));
             }
         }
         let reason = "the index is not there yet: every document was compared".into();
         let explain = Explain { plan: Plan::Documents, reason, rows, taken, compared: taken, degraded: true };
-        Ok(Searched { best: best.into_found(), explain, lags: false })
+        let best =
+            best.into_found().into_iter().map(|(score, (key, version))| Scored { score, key, version }).collect();
+        Ok(Searched { best, explain, lags: false })
     }
 }

@@ -28,11 +28,12 @@ use crate::{
         hnsw::{Scratch, Stopped},
         index::{Found, Index, Layout, Structure, keep},
         mask::Counted,
+        memory::prefetch_anywhere,
         rows::{Place, Rows, Stamp, Until},
         score,
     },
 };
-use alloc::{borrow::ToOwned, format, string::String, vec, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec, vec::Vec};
 use core::sync::atomic::Ordering;
 
 /// What reading a vector from the log and comparing it takes, in nanoseconds: what the planner counts with. One number for
@@ -51,6 +52,9 @@ const CACHED_ROWS: usize = 4096;
 
 /// Rows of which memory is asked for what is to be known of them, before they are compared.
 const PREFETCHED_ROWS: usize = 64;
+
+/// Rows whose cached vectors memory is asked for at once.
+const ROWS_AT_ONCE: usize = 8;
 
 /// What a scan of codes takes for one number of a row, in picoseconds.
 fn scan_ps(codes: Codes) -> u64 {
@@ -90,16 +94,17 @@ struct Reached {
 /// The rows of a way that are still to be compared, and what was found.
 struct Going {
     rows: vec::IntoIter<Reached>,
-    best: Best,
+    /// Those of them that come next, the last first, with their vectors where they are cached.
+    next: Vec<(Reached, Option<Arc<[f32]>>)>,
+    best: Best<u32>,
     compared: u64,
 }
 
-/// What has to be read before it goes on.
-enum Stop {
-    /// The vector of a row of the index of this number.
-    Vector { number: u64, row: u32, place: Place },
-    /// The version of a document that another actor had a part in.
-    Shared { score: f32, key: String },
+/// What has to be read before it goes on: the vector of a row of the index of this number.
+struct Unread {
+    number: u64,
+    row: u32,
+    place: Place,
 }
 
 /// What is known of a row beside its vector.
@@ -136,14 +141,14 @@ impl<S: AsyncStorage> Engine<S> {
         if !self.vectors_know(view.sequence) {
             return Ok(None);
         }
-        let named: Named = (asked.collection.to_owned(), asked.search.name.clone());
-        let Some(mut set) = self.shown_rows(view, &named).await? else { return Ok(None) };
+        let named = &asked.named;
+        let Some(mut set) = self.shown_rows(view, named).await? else { return Ok(None) };
         let some_keys = asked.search.keys != Default::default();
-        if some_keys && !self.bring_keys(&named).await? {
+        if some_keys && !self.bring_keys(named).await? {
             return Ok(None);
         }
         let rows = set.count() as u64;
-        self.with_index(&named, |index| {
+        self.with_index(named, |index| {
             if index.rows.expires_before(view.clock_ms) {
                 set.change(|mask| index.rows.remove_expired(mask, view.clock_ms));
             }
@@ -154,23 +159,46 @@ impl<S: AsyncStorage> Engine<S> {
             }
         });
         if let Some(filter) = &asked.search.filter {
-            set = match self.apply_filter(&named, filter, &set).await? {
+            set = match self.apply_filter(named, filter, &set).await? {
                 Some(taken) => taken,
                 None => return Ok(None),
             };
         }
         let taken = set.count() as u64;
-        let Some(way) = self.way(&named, asked, config, &set).await? else { return Ok(None) };
+        let Some(way) = self.way(asked, config, &set).await? else { return Ok(None) };
         let (plan, reason, degraded, lags) = (way.plan, way.reason, way.degraded, way.lags);
-        let Some(Going { best, compared, .. }) = self.compare_rows(&named, view, asked, config, way.rows).await? else {
+        let Some(Going { best, compared, .. }) = self.compare_rows(asked, config, way.rows).await? else {
             return Ok(None);
         };
+        let Some(best) = self.versions_of_rows(named, view, best).await? else { return Ok(None) };
         let explain = Explain { plan, reason, rows, taken, compared, degraded };
-        Ok(Some(Searched { best: best.into_found(), explain, lags }))
+        Ok(Some(Searched { best, explain, lags }))
+    }
+
+    /// The documents of rows that were found. `None` if the index is gone.
+    async fn versions_of_rows(&self, named: &Named, view: &View, best: Best<u32>) -> Result<Option<Vec<Scored>>> {
+        let best = best.into_found();
+        let all = |index: &Index| best.iter().map(|(score, row)| Some((*score, known(&index.rows, *row)?))).collect();
+        let Some(all) = self.with_index(named, all).flatten() else { return Ok(None) };
+        let all: Vec<(f32, Known)> = all;
+        let mut found = Vec::with_capacity(all.len());
+        for (score, Known { key, place, stamp, expires_at }) in all {
+            let version = match stamp {
+                Some(stamp) => self.version_of_row(stamp, place, expires_at),
+                // Another actor had a part in the document.
+                None => match self.find(view, &key::document(&named.0, &key)).await? {
+                    Some(found) => self.version_of(found)?,
+                    None => continue,
+                },
+            };
+            found.push(Scored { score, key, version });
+        }
+        Ok(Some(found))
     }
 
     /// How to go over the rows of a set, after reading what that needs. `None` if it is not to be had.
-    async fn way(&self, named: &Named, asked: &Asked<'_>, config: &VectorConfig, set: &Counted) -> Result<Option<Way>> {
+    async fn way(&self, asked: &Asked<'_>, config: &VectorConfig, set: &Counted) -> Result<Option<Way>> {
+        let named = &asked.named;
         let mut scratch = self.take_scratch();
         let mut room = Vec::new();
         // Each time that it stops it misses something else, which is read.
@@ -182,22 +210,21 @@ impl<S: AsyncStorage> Engine<S> {
             }
         };
         self.give_scratch(scratch);
-        let there = self.bring_rows(named, way.rows.iter().map(|reached| reached.row).collect()).await?;
+        let there = self.bring_rows(named, || way.rows.iter().map(|reached| reached.row).collect()).await?;
         Ok(there.then_some(way))
     }
 
     /// Compares rows exactly. `None` if the index is gone.
     async fn compare_rows(
         &self,
-        named: &Named,
-        view: &View,
         asked: &Asked<'_>,
         config: &VectorConfig,
         rows: Vec<Reached>,
     ) -> Result<Option<Going>> {
+        let named = &asked.named;
         let cache = rows.len() <= CACHED_ROWS;
         let best = Best::new(asked.query.metric(), asked.search.k, asked.search.threshold);
-        let mut going = Going { rows: rows.into_iter(), best, compared: 0 };
+        let mut going = Going { rows: rows.into_iter(), next: Vec::new(), best, compared: 0 };
         let (mut vector, mut scored) = (Vec::new(), None);
         self.with_index(named, |index| {
             let first = going.rows.as_slice().iter().take(PREFETCHED_ROWS).map(|reached| reached.row);
@@ -205,24 +232,17 @@ impl<S: AsyncStorage> Engine<S> {
             first.for_each(|row| self.prefetch_vector(index.number, row));
         });
         loop {
-            let stop = self.with_index(named, |index| self.go_on(index, asked, &mut going, scored.take()));
-            match stop {
+            match self.with_index(named, |index| self.go_on(index, asked, &mut going, scored.take())) {
                 // What was searched is gone.
                 None => return Ok(None),
                 Some(None) => return Ok(Some(going)),
-                Some(Some(Stop::Vector { number, row, place })) => {
+                Some(Some(Unread { number, row, place })) => {
                     self.read_vector(vectors_at(place), &named.1, &mut vector).await?;
-                    check_dimension(asked.collection, &named.1, vector.len(), config)?;
+                    check_dimension(&named.0, &named.1, vector.len(), config)?;
                     if cache {
                         self.keep_vector(number, row, &vector);
                     }
                     scored = Some((row, score::score(&asked.query, &vector)));
-                }
-                Some(Some(Stop::Shared { score, key })) => {
-                    if let Some(found) = self.find(view, &key::document(asked.collection, &key)).await? {
-                        let version = self.version_of(found)?;
-                        going.best.add(Scored { score, key, version });
-                    }
                 }
             }
         }
@@ -235,50 +255,58 @@ impl<S: AsyncStorage> Engine<S> {
         asked: &Asked<'_>,
         going: &mut Going,
         mut scored: Option<(u32, f32)>,
-    ) -> Option<Stop> {
+    ) -> Option<Unread> {
+        let rows = &index.rows;
         loop {
             let (row, score) = match scored.take() {
                 Some(scored) => scored,
-                None => match going.rows.next()? {
-                    Reached { row, score: Some(score), .. } => (row, score),
-                    Reached { at_best: Some(at_best), .. } if !going.best.wants(at_best) => continue,
-                    Reached { row, .. } => {
+                None => match self.next_row(index, going)? {
+                    (Reached { row, score: Some(score), .. }, _) => (row, score),
+                    (Reached { at_best: Some(at_best), .. }, _) if !going.best.wants(at_best) => continue,
+                    (Reached { row, .. }, vector) => {
                         going.compared += 1;
-                        index.rows.prefetch_key(row);
-                        match self.kept_vector(index.number, row) {
+                        match vector {
                             Some(vector) => (row, score::score(&asked.query, &vector)),
-                            None => match index.rows.place(row) {
-                                Some(place) => return Some(Stop::Vector { number: index.number, row, place }),
+                            None => match rows.place(row) {
+                                Some(place) => return Some(Unread { number: index.number, row, place }),
                                 None => continue,
                             },
                         }
                     }
                 },
             };
-            if !going.best.wants(score) {
-                continue;
-            }
-            let Some(Known { key, place, stamp, expires_at }) = known(&index.rows, row) else { continue };
-            if asked.left_out == Some(&*key) {
-                continue;
-            }
-            match stamp {
-                Some(stamp) => {
-                    let version = self.version_of_row(stamp, place, expires_at);
-                    going.best.add(Scored { score, key, version });
-                }
-                None => return Some(Stop::Shared { score, key }),
+            if going.best.wants(score) && asked.left_out.is_none_or(|key| rows.key(row) != key) {
+                rows.prefetch_key(row);
+                going.best.add(score, row, |a, b| rows.key(*a).cmp(rows.key(*b)));
             }
         }
     }
 
+    /// The row that comes next. Some are got ready at once, so that memory is waited for together.
+    fn next_row(&self, index: &Index, going: &mut Going) -> Option<(Reached, Option<Arc<[f32]>>)> {
+        if going.next.is_empty() {
+            for reached in going.rows.by_ref().take(ROWS_AT_ONCE) {
+                let vector = match reached {
+                    Reached { score: Some(_), .. } => None,
+                    Reached { at_best: Some(at_best), .. } if !going.best.wants(at_best) => continue,
+                    Reached { row, .. } => self.kept_vector(index.number, row),
+                };
+                prefetch_anywhere(vector.as_deref().unwrap_or_default());
+                going.next.push((reached, vector));
+            }
+            going.next.reverse();
+        }
+        going.next.pop()
+    }
+
     /// Reads where the records of rows stand, and their keys. `false` if that is not to be had.
-    async fn bring_rows(&self, named: &Named, rows: Vec<u32>) -> Result<bool> {
-        let need =
-            |index: &Index, out: &mut Vec<u32>| rows.iter().fold(true, |all, row| all & index.rows.need_row(*row, out));
+    async fn bring_rows(&self, named: &Named, rows: impl FnOnce() -> Vec<u32>) -> Result<bool> {
         if self.with_index(named, |index| index.rows.are_there()) == Some(true) {
             return Ok(true);
         }
+        let rows = rows();
+        let need =
+            |index: &Index, out: &mut Vec<u32>| rows.iter().fold(true, |all, row| all & index.rows.need_row(*row, out));
         self.bring(named, &need).await
     }
 
@@ -296,7 +324,7 @@ impl<S: AsyncStorage> Engine<S> {
     async fn shown_rows(&self, view: &View, named: &Named) -> Result<Option<Counted>> {
         let until = self.until(view);
         let shared = self.with_index(named, |index| index.rows.shared().to_vec()).unwrap_or_default();
-        if !self.bring_rows(named, shared).await? {
+        if !self.bring_rows(named, || shared).await? {
             return Ok(None);
         }
         let shown = self.with_index(named, |index| {
@@ -406,7 +434,7 @@ fn choose(
     };
     let row = |c: Candidate| Reached { row: c.row, score: exact.then_some(c.score), at_best: Some(c.at_best) };
     let rows = rows.into_iter().map(row).collect();
-    let lags = structure.unlinked() > 0 && !structure.follows_graph();
+    let lags = structure.unlinked() > 0 && !structure.follows_graph() || index.wants_rest();
     Ok(Way { plan, reason, degraded: false, lags, rows })
 }
 

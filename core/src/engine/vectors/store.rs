@@ -272,7 +272,7 @@ impl<S: AsyncStorage> Engine<S> {
         let names = self.vector_names();
         let mut found = Vec::with_capacity(names.len());
         for named in names {
-            if let Some(config) = self.vector_config(&self.view(), &named.0, &named.1).await? {
+            if let Some(config) = self.vector_config_now(&named).await? {
                 found.push((named, config));
             }
         }
@@ -298,7 +298,8 @@ impl<S: AsyncStorage> Engine<S> {
                 return Ok(VectorStep::More);
             }
             let unlinked = |index: &Index| index.structure.as_ref().map_or(0, Structure::unlinked);
-            if self.with_index(&named, unlinked).is_some_and(|rows| rows > 0) && self.bring_some(&named).await? {
+            let wanted = |index: &Index| unlinked(index) > 0 || index.wants_rest();
+            if self.with_index(&named, wanted) == Some(true) && self.bring_some(&named).await? {
                 return Ok(VectorStep::More);
             }
             if self.link_some(&named, parallel) {

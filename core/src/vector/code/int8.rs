@@ -192,7 +192,6 @@ impl Codes {
     /// Asks for the memory of a row.
     #[inline(always)]
     pub(crate) fn prefetch(&self, row: u32) {
-        memory::prefetch_items(&self.scales, core::iter::once(row));
         let start = row as usize * self.stride;
         memory::prefetch_anywhere(self.bytes.get(start..start + self.stride).unwrap_or_default());
     }
@@ -205,6 +204,7 @@ impl Codes {
     pub(crate) fn scores(&self, probe: Probe<'_>, rows: &[u32], sums: &mut Vec<i32>, scores: &mut Vec<f32>) {
         sums.clear();
         sums.resize(rows.len(), 0);
+        memory::prefetch_items(&self.scales, rows.iter().copied());
         int8::dot_rows(probe.bytes, &self.bytes, rows, sums);
         scores.clear();
         let product = |row: &u32, sum: &i32| (*sum as f32 * self.scales[*row as usize]) * probe.scale;

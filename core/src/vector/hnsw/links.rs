@@ -1,22 +1,28 @@
 //! The links of the graph: flat arrays, no allocation for each node.
 //!
-//! The lowest level has one list of `2 m` places for every row. The levels above hold few rows and are compact: the rows are
-//! listed in order, and each has one list of `m` places for every level that it stands on. Which of them a row is follows from
-//! a bit for every row, and how many stand before each 64.
+//! The lowest level has one list of `2 m` places for every row. The levels above hold few rows and are compact: each row has
+//! one list of `m` places for every level that it stands on, in the order of rows. Where they are follows from two bits for
+//! every row, and how many lists there are before each 64.
 //!
 //! Invariant: a list is filled from its front and the rest is `NONE`; it names rows of its own level only, none twice and
 //! never the row itself.
 
 use super::level::{level, stands_higher};
-use crate::vector::{kernel::int8::lines::Lines, paged::Pages};
+use crate::vector::{
+    kernel::{int8::lines::Lines, memory},
+    paged::Pages,
+};
 use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Which of 64 rows stand on higher levels.
 #[derive(Clone, Copy)]
 struct Standing {
+    /// Those on the first of them or above.
     rows: u64,
-    /// How many do so before these.
+    /// Those above it.
+    above: u64,
+    /// How many lists there are of rows before these.
     before: u32,
 }
 
@@ -36,6 +42,15 @@ pub(super) fn write(list: &mut [u32], rows: &[u32]) {
     list[rows.len()..].fill(NONE);
 }
 
+/// The bits of a word that are set.
+fn bits(mut word: u64) -> impl Iterator<Item = u32> {
+    core::iter::from_fn(move || {
+        let at = (word != 0).then(|| word.trailing_zeros());
+        word &= word.wrapping_sub(1);
+        at
+    })
+}
+
 /// All lists.
 #[derive(Clone)]
 pub(super) struct Links {
@@ -43,19 +58,14 @@ pub(super) struct Links {
     pub(super) lowest: Lines<u32>,
     /// Of the lowest level.
     pub(super) there: Pages,
-    /// The rows that stand on higher levels, ascending.
-    rows: Vec<u32>,
     standing: Vec<Standing>,
-    /// The number of the first list of each, and behind the last that of the next.
-    starts: Vec<u32>,
     pub(super) upper: Vec<u32>,
 }
 
 impl Links {
     pub(super) fn new(m: u32) -> Links {
         let (lowest, there) = (Lines::new(), Pages::default());
-        let (rows, standing, upper) = Default::default();
-        Links { m, lowest, there, rows, standing, starts: alloc::vec![0], upper }
+        Links { m, lowest, there, standing: Vec::new(), upper: Vec::new() }
     }
 
     /// Places of a list of a level.
@@ -78,30 +88,33 @@ impl Links {
     }
 
     fn grow_higher(&mut self, rows: Range<u32>) {
-        let stands_higher = stands_higher(self.m);
+        let (m, stands_higher) = (self.m as usize, stands_higher(self.m));
+        let mut lists = (self.upper.len() / m) as u32;
         for row in rows.filter(|row| stands_higher(*row)) {
             let level = level(row, self.m);
-            let none = Standing { rows: 0, before: self.rows.len() as u32 };
-            self.standing.resize((row / u64::BITS) as usize + 1, none);
+            self.standing.resize((row / u64::BITS) as usize + 1, Standing { rows: 0, above: 0, before: lists });
             if let Some(standing) = self.standing.last_mut() {
-                standing.rows |= 1 << (row % u64::BITS);
+                let bit = 1 << (row % u64::BITS);
+                standing.rows |= bit;
+                standing.above |= if level > 1 { bit } else { 0 };
             }
-            self.rows.push(row);
-            self.upper.resize(self.upper.len() + usize::from(level) * self.m as usize, NONE);
-            self.starts.push((self.upper.len() / self.m as usize) as u32);
+            lists += u32::from(level);
         }
+        self.upper.resize(lists as usize * m, NONE);
     }
 
     /// Where the list of a row on a level above the lowest is.
-    fn place(&self, row: u32, level: u8) -> Range<usize> {
+    fn place(&self, row: u32, on: u8) -> Range<usize> {
         let m = self.m as usize;
         let bit = 1 << (row % u64::BITS);
         match self.standing.get((row / u64::BITS) as usize) {
-            Some(standing) if standing.rows & bit != 0 => {
-                let at = (standing.before + (standing.rows & (bit - 1)).count_ones()) as usize;
-                let (start, end) = (self.starts[at], self.starts[at + 1]);
-                let list = start + u32::from(level) - 1;
-                if list < end { list as usize * m..(list as usize + 1) * m } else { 0..0 }
+            Some(Standing { rows, above, before })
+                if rows & bit != 0 && (on == 1 || above & bit != 0 && on <= level(row, self.m)) =>
+            {
+                let (rows, above) = (rows & (bit - 1), above & (bit - 1));
+                let more: u32 = bits(above).map(|at| u32::from(level(row / 64 * 64 + at, self.m)) - 2).sum();
+                let list = before + rows.count_ones() + above.count_ones() + more + u32::from(on) - 1;
+                list as usize * m..(list as usize + 1) * m
             }
             // It does not stand there: no links.
             _ => 0..0,
@@ -138,10 +151,15 @@ impl Links {
         Higher { links: self, level }
     }
 
-    /// The rows that stand on a level above the lowest.
-    pub(super) fn rows_on(&self, level: u8) -> impl Iterator<Item = u32> {
-        let levels = self.starts.windows(2).map(|pair| pair[1] - pair[0]);
-        self.rows.iter().zip(levels).filter(move |(_, levels)| *levels >= u32::from(level)).map(|(row, _)| *row)
+    /// The rows that stand on a level above the lowest, ascending.
+    pub(super) fn rows_on(&self, on: u8) -> impl Iterator<Item = u32> {
+        let m = self.m;
+        let words = (0_u32..).step_by(64).zip(&self.standing);
+        words
+            .flat_map(move |(first, standing)| {
+                bits(if on > 1 { standing.above } else { standing.rows }).map(move |at| first + at)
+            })
+            .filter(move |row| on <= 2 || level(*row, m) >= on)
     }
 
     /// The lists of the lowest level, one after the other. What else there is follows from the number of rows and
@@ -157,15 +175,13 @@ impl Links {
 
     /// The same, each with its row.
     pub(super) fn upper_lists(&self) -> impl Iterator<Item = (u32, &[u32])> {
-        let counts = self.starts.windows(2).map(|pair| (pair[1] - pair[0]) as usize);
-        let rows = self.rows.iter().zip(counts).flat_map(|(row, count)| core::iter::repeat_n(*row, count));
+        let rows = self.rows_on(1).flat_map(|row| core::iter::repeat_n(row, level(row, self.m).into()));
         rows.zip(self.upper.chunks_exact(self.m as usize))
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let numbers = [&self.rows, &self.starts, &self.upper].map(Vec::capacity);
         let standing = self.standing.capacity() * size_of::<Standing>();
-        self.lowest.bytes() + standing + numbers.iter().sum::<usize>() * size_of::<u32>()
+        self.lowest.bytes() + standing + self.upper.capacity() * size_of::<u32>()
     }
 }
 
@@ -173,6 +189,12 @@ impl Links {
 pub(super) trait Layer: Sync {
     /// The list of a row.
     fn list(&self, row: u32) -> &[u32];
+
+    /// Asks for the memory of what says where the list of a row is.
+    #[inline]
+    fn prefetch(&self, row: u32) {
+        let _ = row;
+    }
 
     /// Whether it is there. If not, adds its pages to those that are missing.
     #[inline]
@@ -220,5 +242,10 @@ pub(super) struct Higher<'a> {
 impl Layer for Higher<'_> {
     fn list(&self, row: u32) -> &[u32] {
         &self.links.upper[self.links.place(row, self.level)]
+    }
+
+    #[inline]
+    fn prefetch(&self, row: u32) {
+        memory::prefetch_items(&self.links.standing, core::iter::once(row / u64::BITS));
     }
 }

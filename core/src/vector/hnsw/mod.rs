@@ -20,7 +20,7 @@ mod walk;
 
 pub(crate) use build::Batch;
 pub(crate) use level::boundary;
-pub(crate) use search::{Candidate, Filter, scan};
+pub(crate) use search::{Candidate, Filter, scan, scan_more};
 pub(crate) use walk::{Scratch, Stopped};
 
 use crate::limits::{GRAPH_EF_CONSTRUCTION_MAX, GRAPH_LINKS_MAX};

@@ -68,6 +68,11 @@ impl Pool {
         self.skip().map(|at| row(self.entries[at]))
     }
 
+    /// The rows that it would give one after the other.
+    pub(super) fn unexpanded(&self) -> impl Iterator<Item = u32> {
+        self.entries.iter().skip(self.cursor).filter(|entry| **entry & 1 == 0).map(|entry| row(*entry))
+    }
+
     #[inline]
     fn skip(&self) -> Option<usize> {
         let rest = self.entries.get(self.cursor..)?;

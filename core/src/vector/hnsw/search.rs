@@ -185,9 +185,23 @@ pub(crate) fn scan<'s>(
     keep: usize,
     scratch: &'s mut Scratch,
 ) -> Result<&'s [Candidate], Stopped> {
-    let probe = query.probe();
     scratch.scored = 0;
     scratch.reset(0, keep, usize::MAX);
+    scan_more(codes, query, rows, accept, scratch)
+}
+
+/// As [`scan`], beside what the scratch has found so far: the best of both, as many as were to be kept.
+///
+/// # Errors
+/// As [`scan`].
+pub(crate) fn scan_more<'s>(
+    codes: &Codes,
+    query: &Query,
+    rows: Range<u32>,
+    accept: Option<&Mask>,
+    scratch: &'s mut Scratch,
+) -> Result<&'s [Candidate], Stopped> {
+    let probe = query.probe();
     scratch.batch.clear();
     let end = (rows.end as usize).min(codes.len()) as u32;
     let mut at = rows.start;

@@ -101,6 +101,11 @@ impl Graph {
         self.links.there.need(0..usize::MAX, out);
     }
 
+    /// How many pages are missing, and how many there are.
+    pub(crate) fn pages(&self) -> (usize, usize) {
+        self.links.there.counts()
+    }
+
     /// Whether no page is missing.
     pub(crate) fn is_there(&self) -> bool {
         self.links.there.are_all()

@@ -100,11 +100,16 @@ impl Scratch {
     }
 }
 
+/// Rows that a walk expands before it scores what they lead to: memory is waited for once for all of them. With more, it
+/// scores rows that it would not have come to.
+const EXPANDED_AT_ONCE: usize = 3;
+
 impl Scratch {
-    /// Whether the list of the row to be expanded next is there.
+    /// Whether the lists of the rows to be expanded next are there.
     #[cold]
-    fn next_is_there(&mut self, layer: &impl Layer) -> Result<(), Stopped> {
-        let there = self.pool.peek().is_none_or(|row| layer.need(row, &mut self.missing));
+    fn next_are_there(&mut self, layer: &impl Layer, count: usize) -> Result<(), Stopped> {
+        let Scratch { pool, missing, .. } = self;
+        let there = pool.unexpanded().take(count).fold(true, |all, row| all & layer.need(row, missing));
         if there { Ok(()) } else { Err(Stopped) }
     }
 
@@ -143,7 +148,10 @@ pub(super) fn descend(
         }
         scratch.batch.clear();
         scratch.batch.extend_from_slice(filled(layer.list(at)));
-        scratch.batch.iter().for_each(|row| codes.prefetch(*row));
+        for row in &scratch.batch {
+            codes.prefetch(*row);
+            layer.prefetch(*row);
+        }
     }
 }
 
@@ -160,16 +168,24 @@ pub(super) fn walk(layer: &impl Layer, codes: &Codes, probe: Probe<'_>, scratch:
         scratch.offer(codes, probe)?;
         scratch.batch.clear();
         if !layer.is_whole() {
-            scratch.next_is_there(layer)?;
+            scratch.next_are_there(layer, EXPANDED_AT_ONCE)?;
         }
-        let Some(row) = scratch.pool.expand() else { return Ok(()) };
+        let rows = [(); EXPANDED_AT_ONCE].map(|()| scratch.pool.expand());
+        if rows[0].is_none() {
+            return Ok(());
+        }
+        for row in rows.iter().flatten() {
+            prefetch_anywhere(layer.list(*row));
+        }
         if let Some(next) = scratch.pool.peek() {
             prefetch_anywhere(layer.list(next));
         }
-        for neighbour in filled(layer.list(row)) {
-            if scratch.seen.insert(*neighbour) {
-                codes.prefetch(*neighbour);
-                scratch.batch.push(*neighbour);
+        for row in rows.into_iter().flatten() {
+            for neighbour in filled(layer.list(row)) {
+                if scratch.seen.insert(*neighbour) {
+                    codes.prefetch(*neighbour);
+                    scratch.batch.push(*neighbour);
+                }
             }
         }
     }
@@ -193,7 +209,7 @@ pub(super) fn walk_accepted(
             return Ok(false);
         }
         if !layer.is_whole() {
-            scratch.next_is_there(layer)?;
+            scratch.next_are_there(layer, 1)?;
             scratch.beyond_next_is_there(layer, accept)?;
         }
         let Some(row) = scratch.pool.expand() else { return Ok(true) };

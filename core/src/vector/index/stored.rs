@@ -21,6 +21,9 @@ use crate::{
 };
 use alloc::vec::Vec;
 
+/// When this part of the pages of codes and graph was read, the others will be too: searches touch rows all over.
+const READ_SHARE: usize = 4;
+
 /// Flat codes that are still in a file: what they are to be read to.
 pub(crate) struct Unread {
     /// The first page of their arrays.
@@ -154,6 +157,15 @@ impl Index {
             Some(Kept::Flat(_)) | None => true,
         };
         structure && self.rows.are_there()
+    }
+
+    /// Whether so much of codes and graph was read that the rest is to be read as well: a search that has to look for pages
+    /// takes longer, and large pages of memory are made only of what is whole.
+    pub(crate) fn wants_rest(&self) -> bool {
+        let Some(Structure { rows: Kept::Bytes { codes, graph }, .. }) = &self.structure else { return false };
+        let (codes, graph) = (codes.pages(), graph.pages());
+        let (missing, all) = (codes.0 + graph.0, codes.1 + graph.1);
+        missing > 0 && (all - missing) * READ_SHARE >= all
     }
 
     /// Flat codes that are still in the file.

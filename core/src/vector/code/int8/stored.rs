@@ -62,6 +62,11 @@ impl Codes {
         self.there.need(0..usize::MAX, out);
     }
 
+    /// How many pages are missing, and how many there are.
+    pub(crate) fn pages(&self) -> (usize, usize) {
+        self.there.counts()
+    }
+
     /// Whether no page is missing.
     #[inline]
     pub(crate) fn are_there(&self) -> bool {
