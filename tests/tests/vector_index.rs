@@ -351,3 +351,39 @@ fn few_rows_are_compared_and_many_scanned() {
     assert_eq!((many.explain().plan, many.explain().taken), (Plan::Flat, 20_000));
     assert!(many.explain().compared < 100);
 }
+
+/// Candidates come best by code first. Some are passed over, since they cannot be hits; those behind them may be.
+#[test]
+fn a_candidate_behind_many_that_are_passed_over_is_compared_all_the_same() {
+    let db = quiet().open_storage(Arc::new(MemoryStorage::new())).unwrap();
+    let notes = db.collection("notes");
+    let config = VectorConfig::new(32).metric(Metric::Dot).codes(Codes::I8).index(IndexKind::Flat);
+    notes.configure_vectors("default", config).unwrap();
+    let along = |first: f32, second: f32| {
+        let mut vector = vec![0.0; 32];
+        (vector[0], vector[1]) = (first, second);
+        vector
+    };
+    let mut batch = notes.batch().unwrap();
+    let mut put = |key: String, vector: Vec<f32>| {
+        batch.put_with(&key, &json!({}), &Vectors::from(vector)).unwrap();
+    };
+    for n in 0..16 {
+        put(format!("near/{n:02}"), along(1.0 - 0.001 * n as f32, 0.0));
+    }
+    for n in 0..8 {
+        put(format!("passed/{n}"), along(0.9 - 0.001 * n as f32, 0.0));
+    }
+    // By code it scores 0.79: its large component leaves a coarse step for the other.
+    put("coarse".into(), along(1.15, 100.0));
+    for n in 0..1500 {
+        put(format!("far/{n:04}"), along(-0.1 - 0.0001 * n as f32, 0.0));
+    }
+    batch.commit(Default::default()).unwrap();
+    let search = Search::vector(&along(1.0, 0.0)).k(10);
+    let hits = notes.search(&search).unwrap();
+    assert_eq!(hits.explain().plan, Plan::Flat);
+    assert_eq!(hits.explain().compared, 17, "the others cannot be hits");
+    assert_eq!(bits(&hits), bits(&notes.search(&search.exact(true)).unwrap()));
+    assert_eq!(hits[0].key, "coarse");
+}

@@ -285,7 +285,9 @@ impl<S: AsyncStorage> Engine<S> {
     /// The row that comes next. Some are got ready at once, so that memory is waited for together.
     fn next_row(&self, index: &Index, going: &mut Going) -> Option<(Reached, Option<Arc<[f32]>>)> {
         if going.next.is_empty() {
-            for reached in going.rows.by_ref().take(ROWS_AT_ONCE) {
+            while going.next.len() < ROWS_AT_ONCE
+                && let Some(reached) = going.rows.next()
+            {
                 let vector = match reached {
                     Reached { score: Some(_), .. } => None,
                     Reached { at_best: Some(at_best), .. } if !going.best.wants(at_best) => continue,
