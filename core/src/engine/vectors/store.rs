@@ -50,8 +50,8 @@ const SNAPSHOT_ROWS_MIN: usize = 8;
 /// A snapshot is due when a quarter of the rows is not in it, so that writing them costs a few times their bytes.
 const SNAPSHOT_SHARE: usize = 4;
 
-/// Pages of a snapshot that one step reads: 16 MiB.
-const PAGES_OF_STEP: usize = 4096;
+/// Pages of a snapshot that one step reads: 4 MiB, some milliseconds in a page.
+const PAGES_OF_STEP: usize = 1024;
 
 /// A named vector of a collection.
 pub(super) type Named = (String, String);
