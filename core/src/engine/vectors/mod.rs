@@ -10,7 +10,6 @@ mod snapshot;
 mod store;
 
 pub use search::{Explain, Hit, Hits, Plan, Search};
-use store::Named;
 pub(crate) use store::{VectorStep, VectorStore};
 
 use super::{
@@ -90,19 +89,6 @@ impl<S: AsyncStorage> Engine<S> {
         let key = config_key(collection, name);
         let document = self.get_in(view, VECTORS, &key).await?;
         document.map(|document| config_of(&key, &document)).transpose()
-    }
-
-    /// The configuration of a name now.
-    async fn vector_config_now(&self, named: &Named) -> Result<Option<VectorConfig>> {
-        let view = self.view();
-        if let Some(config) = self.with_index(named, |index| index.config(view.sequence)).flatten() {
-            return Ok(Some(config));
-        }
-        let config = self.vector_config(&view, &named.0, &named.1).await?;
-        if let Some(config) = config {
-            self.with_index(named, |index| index.keep_config(view.sequence, config));
-        }
-        Ok(config)
     }
 
     /// The configurations of a collection, by the names of the vectors.

@@ -17,8 +17,7 @@ use crate::{
     storage::AsyncStorage,
     vector::{DEFAULT_VECTOR, Metric, VectorConfig, Vectors, score, vectors},
 };
-use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
-use core::cmp::Ordering;
+use alloc::{borrow::ToOwned, format, string::String, vec, vec::Vec};
 
 /// What is searched for.
 #[derive(Clone, Debug, PartialEq)]
@@ -284,16 +283,16 @@ pub(super) struct Scored {
     pub(super) version: Version,
 }
 
-/// The best of what was compared, best first, with their scores.
-pub(super) struct Best<T> {
+/// The best of what was compared, best first: their scores, and the numbers by which they are known to who compares.
+pub(super) struct Best {
     metric: Metric,
     k: usize,
     threshold: Option<f32>,
-    found: Vec<(f32, T)>,
+    found: Vec<(f32, u32)>,
 }
 
-impl<T> Best<T> {
-    pub(super) fn new(metric: Metric, k: usize, threshold: Option<f32>) -> Best<T> {
+impl Best {
+    pub(super) fn new(metric: Metric, k: usize, threshold: Option<f32>) -> Best {
         Best { metric, k, threshold, found: Vec::new() }
     }
 
@@ -304,17 +303,21 @@ impl<T> Best<T> {
             || self.found.last().is_none_or(|last| self.metric.better(score, last.0).is_le()))
     }
 
-    /// Takes one in if it is among the best. `keys` compares the keys of two: it is asked where scores are equal.
-    pub(super) fn add(&mut self, score: f32, what: T, keys: impl Fn(&T, &T) -> Ordering) {
-        let before = |each: &(f32, T)| self.metric.better(each.0, score).then_with(|| keys(&each.1, &what)).is_lt();
+    /// Takes one in if it is among the best, and returns the one that there is no room for. Where scores are equal the keys
+    /// decide.
+    pub(super) fn add<'k>(&mut self, score: f32, number: u32, key: &dyn Fn(u32) -> &'k str) -> Option<u32> {
+        let before =
+            |each: &(f32, u32)| self.metric.better(each.0, score).then_with(|| key(each.1).cmp(key(number))).is_lt();
         let at = self.found.partition_point(before);
-        if at < self.k {
-            self.found.truncate(self.k - 1);
-            self.found.insert(at, (score, what));
+        if at >= self.k {
+            return Some(number);
         }
+        let last = if self.found.len() < self.k { None } else { self.found.pop() };
+        self.found.insert(at, (score, number));
+        last.map(|(_, number)| number)
     }
 
-    pub(super) fn into_found(self) -> Vec<(f32, T)> {
+    pub(super) fn into_found(self) -> Vec<(f32, u32)> {
         self.found
     }
 }
@@ -357,10 +360,19 @@ impl<S: AsyncStorage> Engine<S> {
             Some(moment) => self.view_at(moment).await?,
         };
         let named = (collection.to_owned(), search.name.clone());
-        let Some(config) = self.vector_config_now(&named).await? else {
+        let now = self.view();
+        let known = self.with_index(&named, |index| index.config(now.sequence)).flatten();
+        let config = match known {
+            None => self.vector_config(&now, collection, &search.name).await?,
+            known => known,
+        };
+        let Some(config) = config else {
             let what = format!("{collection} has no vectors {}: put a document with one first", quoted(&search.name));
             return Err(Error::new(ErrorCode::NotFound, what));
         };
+        if known.is_none() {
+            self.with_index(&named, |index| index.keep_config(now.sequence, config));
+        }
         let (vector, left_out) = self.target(view, collection, search, &config).await?;
         let asked = Asked { named, search, query: score::Query::new(config.metric, &vector), left_out };
         let Searched { best, explain, lags } = match self.search_index(view, &asked, &config).await? {
@@ -417,6 +429,9 @@ impl<S: AsyncStorage> Engine<S> {
         let mut best = Best::new(query.metric(), search.k, search.threshold);
         let (mut rows, mut taken) = (0, 0);
         let mut row = Vec::new();
+        // By their numbers: the best, and one that is not.
+        let mut kept: Vec<Option<(String, Version)>> = vec![None];
+        let mut free = 0;
         let mut scan = self.scan(view.clone(), collection, &search.keys, Order::Ascending)?;
         while let Some((key, version)) = scan.next_version(self).await? {
             rows += 1;
@@ -435,13 +450,24 @@ impl<S: AsyncStorage> Engine<S> {
             taken += 1;
             let score = score::score(query, &row);
             if best.wants(score) {
-                best.add(score, (key, version), |a, b| a.0.cmp(&b.0));
+                kept[free as usize] = Some((key, version));
+                let key = |number: u32| kept[number as usize].as_ref().map_or("", |(key, _)| key);
+                free = match best.add(score, free, &key) {
+                    Some(number) => number,
+                    None => {
+                        kept.push(None);
+                        kept.len() as u32 - 1
+                    }
+                };
             }
         }
         let reason = "the index is not there yet: every document was compared".into();
         let explain = Explain { plan: Plan::Documents, reason, rows, taken, compared: taken, degraded: true };
-        let best =
-            best.into_found().into_iter().map(|(score, (key, version))| Scored { score, key, version }).collect();
+        let scored = |(score, number): (f32, u32)| {
+            let (key, version) = kept[number as usize].take()?;
+            Some(Scored { score, key, version })
+        };
+        let best = best.into_found().into_iter().filter_map(scored).collect();
         Ok(Searched { best, explain, lags: false })
     }
 }

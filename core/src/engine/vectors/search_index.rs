@@ -28,7 +28,7 @@ use crate::{
         hnsw::{Scratch, Stopped},
         index::{Found, Index, Layout, Structure, keep},
         mask::Counted,
-        memory::prefetch_anywhere,
+        memory::prefetch,
         rows::{Place, Rows, Stamp, Until},
         score,
     },
@@ -96,7 +96,7 @@ struct Going {
     rows: vec::IntoIter<Reached>,
     /// Those of them that come next, the last first, with their vectors where they are cached.
     next: Vec<(Reached, Option<Arc<[f32]>>)>,
-    best: Best<u32>,
+    best: Best,
     compared: u64,
 }
 
@@ -176,13 +176,12 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// The documents of rows that were found. `None` if the index is gone.
-    async fn versions_of_rows(&self, named: &Named, view: &View, best: Best<u32>) -> Result<Option<Vec<Scored>>> {
+    async fn versions_of_rows(&self, named: &Named, view: &View, best: Best) -> Result<Option<Vec<Scored>>> {
         let best = best.into_found();
-        let all = |index: &Index| best.iter().map(|(score, row)| Some((*score, known(&index.rows, *row)?))).collect();
-        let Some(all) = self.with_index(named, all).flatten() else { return Ok(None) };
-        let all: Vec<(f32, Known)> = all;
-        let mut found = Vec::with_capacity(all.len());
-        for (score, Known { key, place, stamp, expires_at }) in all {
+        let mut found = Vec::with_capacity(best.len());
+        for (score, row) in best {
+            let known = self.with_index(named, |index| known(&index.rows, row)).flatten();
+            let Some(Known { key, place, stamp, expires_at }) = known else { return Ok(None) };
             let version = match stamp {
                 Some(stamp) => self.version_of_row(stamp, place, expires_at),
                 // Another actor had a part in the document.
@@ -210,7 +209,8 @@ impl<S: AsyncStorage> Engine<S> {
             }
         };
         self.give_scratch(scratch);
-        let there = self.bring_rows(named, || way.rows.iter().map(|reached| reached.row).collect()).await?;
+        let there = self.rows_are_there(named)
+            || self.bring_rows(named, way.rows.iter().map(|reached| reached.row).collect()).await?;
         Ok(there.then_some(way))
     }
 
@@ -277,7 +277,7 @@ impl<S: AsyncStorage> Engine<S> {
             };
             if going.best.wants(score) && asked.left_out.is_none_or(|key| rows.key(row) != key) {
                 rows.prefetch_key(row);
-                going.best.add(score, row, |a, b| rows.key(*a).cmp(rows.key(*b)));
+                let _ = going.best.add(score, row, &|row| rows.key(row));
             }
         }
     }
@@ -293,7 +293,7 @@ impl<S: AsyncStorage> Engine<S> {
                     Reached { at_best: Some(at_best), .. } if !going.best.wants(at_best) => continue,
                     Reached { row, .. } => self.kept_vector(index.number, row),
                 };
-                prefetch_anywhere(vector.as_deref().unwrap_or_default());
+                prefetch(vector.as_deref().unwrap_or_default());
                 going.next.push((reached, vector));
             }
             going.next.reverse();
@@ -301,12 +301,13 @@ impl<S: AsyncStorage> Engine<S> {
         going.next.pop()
     }
 
+    /// Whether nothing is missing of where records stand and of keys.
+    fn rows_are_there(&self, named: &Named) -> bool {
+        self.with_index(named, |index| index.rows.are_there()) == Some(true)
+    }
+
     /// Reads where the records of rows stand, and their keys. `false` if that is not to be had.
-    async fn bring_rows(&self, named: &Named, rows: impl FnOnce() -> Vec<u32>) -> Result<bool> {
-        if self.with_index(named, |index| index.rows.are_there()) == Some(true) {
-            return Ok(true);
-        }
-        let rows = rows();
+    async fn bring_rows(&self, named: &Named, rows: Vec<u32>) -> Result<bool> {
         let need =
             |index: &Index, out: &mut Vec<u32>| rows.iter().fold(true, |all, row| all & index.rows.need_row(*row, out));
         self.bring(named, &need).await
@@ -326,7 +327,7 @@ impl<S: AsyncStorage> Engine<S> {
     async fn shown_rows(&self, view: &View, named: &Named) -> Result<Option<Counted>> {
         let until = self.until(view);
         let shared = self.with_index(named, |index| index.rows.shared().to_vec()).unwrap_or_default();
-        if !self.bring_rows(named, || shared).await? {
+        if !self.rows_are_there(named) && !self.bring_rows(named, shared).await? {
             return Ok(None);
         }
         let shown = self.with_index(named, |index| {

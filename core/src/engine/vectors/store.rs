@@ -272,7 +272,7 @@ impl<S: AsyncStorage> Engine<S> {
         let names = self.vector_names();
         let mut found = Vec::with_capacity(names.len());
         for named in names {
-            if let Some(config) = self.vector_config_now(&named).await? {
+            if let Some(config) = self.vector_config(&self.view(), &named.0, &named.1).await? {
                 found.push((named, config));
             }
         }

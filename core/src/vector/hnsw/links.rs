@@ -152,14 +152,12 @@ impl Links {
     }
 
     /// The rows that stand on a level above the lowest, ascending.
-    pub(super) fn rows_on(&self, on: u8) -> impl Iterator<Item = u32> {
-        let m = self.m;
-        let words = (0_u32..).step_by(64).zip(&self.standing);
-        words
-            .flat_map(move |(first, standing)| {
-                bits(if on > 1 { standing.above } else { standing.rows }).map(move |at| first + at)
-            })
-            .filter(move |row| on <= 2 || level(*row, m) >= on)
+    pub(super) fn rows_on(&self, on: u8) -> Vec<u32> {
+        let mut found = Vec::new();
+        for (first, standing) in (0..).step_by(64).zip(&self.standing) {
+            found.extend(bits(standing.rows).map(|at| first + at).filter(|row| on == 1 || level(*row, self.m) >= on));
+        }
+        found
     }
 
     /// The lists of the lowest level, one after the other. What else there is follows from the number of rows and
@@ -173,10 +171,11 @@ impl Links {
         &self.upper
     }
 
-    /// The same, each with its row.
-    pub(super) fn upper_lists(&self) -> impl Iterator<Item = (u32, &[u32])> {
-        let rows = self.rows_on(1).flat_map(|row| core::iter::repeat_n(row, level(row, self.m).into()));
-        rows.zip(self.upper.chunks_exact(self.m as usize))
+    /// Whether something holds for all of them, each with its row.
+    pub(super) fn all_upper(&self, holds: impl Fn(u32, &[u32]) -> bool) -> bool {
+        let mut lists = self.upper.chunks_exact(self.m as usize);
+        let mut of_row = |row: u32| lists.by_ref().take(level(row, self.m).into()).all(|list| holds(row, list));
+        self.rows_on(1).into_iter().all(&mut of_row)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -246,6 +245,7 @@ impl Layer for Higher<'_> {
 
     #[inline]
     fn prefetch(&self, row: u32) {
-        memory::prefetch_items(&self.links.standing, core::iter::once(row / u64::BITS));
+        let word = (row / u64::BITS) as usize;
+        memory::prefetch(self.links.standing.get(word..=word).unwrap_or_default());
     }
 }

@@ -54,7 +54,7 @@ impl Graph {
     /// Gives new lists to the rows of a level that link to removed rows. Those that have few links then are added to `poor`.
     fn repair(&mut self, codes: &Codes, on: u8, parallel: &dyn Parallel, tasks: &mut [Task], poor: &mut Vec<u32>) {
         let graph = &*self;
-        let higher: Vec<u32> = if on == 0 { Vec::new() } else { self.links.rows_on(on).collect() };
+        let higher: Vec<u32> = if on == 0 { Vec::new() } else { self.links.rows_on(on) };
         share(tasks, if on == 0 { self.rows as usize } else { higher.len() });
         parallel.each(tasks, &|task| {
             task.lists.clear();
@@ -98,7 +98,7 @@ impl Graph {
     /// The first of the rows on the highest level that is left.
     pub(super) fn highest(&self) -> Option<Entry> {
         let mut best: Option<Entry> = None;
-        for row in self.links.rows_on(1).filter(|row| !contains(&self.removed, *row)) {
+        for row in self.links.rows_on(1).into_iter().filter(|row| !contains(&self.removed, *row)) {
             let level = level(row, self.params.m);
             if best.is_none_or(|best| best.level < level) {
                 best = Some(Entry { row, level });

@@ -77,9 +77,8 @@ impl Graph {
             self.removed = Vec::new();
         }
         self.entry = self.highest();
-        let mut upper = self.links.upper_lists();
         let whole = self.links.there.are_all();
-        upper.all(|(row, list)| self.is_sound(row, list))
+        self.links.all_upper(|row, list| self.is_sound(row, list))
             && (!whole || (0..self.rows).all(|row| self.is_sound(row, self.links.list(row, 0))))
     }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::vector::{
     code::int8::{Codes, Probe},
-    kernel::memory::prefetch_anywhere,
+    kernel::memory::{prefetch, prefetch_anywhere},
     mask::Mask,
 };
 use alloc::vec::Vec;
@@ -175,7 +175,7 @@ pub(super) fn walk(layer: &impl Layer, codes: &Codes, probe: Probe<'_>, scratch:
             return Ok(());
         }
         for row in rows.iter().flatten() {
-            prefetch_anywhere(layer.list(*row));
+            prefetch(layer.list(*row));
         }
         if let Some(next) = scratch.pool.peek() {
             prefetch_anywhere(layer.list(next));
