@@ -92,14 +92,7 @@ impl Mask {
 
     /// The rows of the set, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
-        self.words.iter().enumerate().flat_map(|(at, word)| {
-            let mut left = *word;
-            core::iter::from_fn(move || {
-                let bit = (left != 0).then(|| left.trailing_zeros())?;
-                left &= left - 1;
-                Some((at * WORD) as u32 + bit)
-            })
-        })
+        self.words.iter().enumerate().flat_map(|(at, word)| bits(*word).map(move |bit| (at * WORD) as u32 + bit))
     }
 
     /// The words that it is made of.
@@ -195,6 +188,15 @@ impl core::ops::Deref for Counted {
     fn deref(&self) -> &Mask {
         &self.rows
     }
+}
+
+/// The bits of a word that are set, in order.
+pub(crate) fn bits(mut left: u64) -> impl Iterator<Item = u32> {
+    core::iter::from_fn(move || {
+        let bit = (left != 0).then(|| left.trailing_zeros())?;
+        left &= left - 1;
+        Some(bit)
+    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 use super::level::{level, stands_higher};
 use crate::vector::{
     kernel::{int8::lines::Lines, memory},
+    mask::bits,
     paged::Pages,
 };
 use alloc::vec::Vec;
@@ -40,15 +41,6 @@ pub(super) fn filled(list: &[u32]) -> &[u32] {
 pub(super) fn write(list: &mut [u32], rows: &[u32]) {
     list[..rows.len()].copy_from_slice(rows);
     list[rows.len()..].fill(NONE);
-}
-
-/// The bits of a word that are set.
-fn bits(mut word: u64) -> impl Iterator<Item = u32> {
-    core::iter::from_fn(move || {
-        let at = (word != 0).then(|| word.trailing_zeros());
-        word &= word.wrapping_sub(1);
-        at
-    })
 }
 
 /// All lists.
