@@ -4,7 +4,8 @@
 //! that code has code for what each of its states holds. In a module for browsers, which is a download, this is 3 % of the
 //! whole. A module that never gives up a future half-way has no use for any of it. `#[driven]` makes each `.await` of an item
 //! one of [`Driven::driven`], which with the feature leaks a future that is not done instead of dropping it, and without it
-//! changes nothing.
+//! changes nothing. Each future is polled by a function of its own, then: one inside of the other they become a single function,
+//! of 90 kB, and the module is larger by another 2.5 %.
 
 #[cfg(any(feature = "driven", test))]
 mod leaking {
@@ -29,7 +30,7 @@ mod leaking {
     impl<F: Future> Future for Leaking<F> {
         type Output = F::Output;
 
-        #[inline(always)]
+        #[inline(never)]
         fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
             // SAFETY: the future is not moved. That it is not dropped before its memory is used for something else matters
             // only if it is given up half-way, and then to futures that others have the address of: ours have none.

@@ -8,7 +8,7 @@ struct Download {
     files: &'static [&'static str],
     /// In bytes of gzip. It is what was measured last, and 1 % for noise: whoever makes it smaller lowers it, nobody raises it.
     gzip_max: u64,
-    /// What it is meant to be.
+    /// What it is meant to be, vectors included, which are 60 KiB of it.
     aim: u64,
 }
 
@@ -16,14 +16,14 @@ const DOWNLOADS: &[Download] = &[
     Download {
         what: "the browser's entry with worker, broker and module",
         files: &["index.js", "worker.js", "broker.js", "koru.wasm"],
-        gzip_max: 250_500 + sizes::VECTORS_GZIP_MAX,
-        aim: 200 << 10,
+        gzip_max: 296_900,
+        aim: 260 << 10,
     },
     Download {
         what: "koru-delta/slim and its module",
         files: &["slim.js", "koru.wasm"],
-        gzip_max: 245_000 + sizes::VECTORS_GZIP_MAX,
-        aim: 150 << 10,
+        gzip_max: 291_300,
+        aim: 210 << 10,
     },
 ];
 

@@ -6,6 +6,7 @@
 
 mod bindgen;
 mod optimise;
+mod order;
 pub(crate) mod sizes;
 mod toolchain;
 
@@ -68,8 +69,7 @@ pub(crate) fn build() -> Result<String> {
         }
         let mut bind = tools.command("wasm-bindgen");
         // Without the default path, because who loads the module says where it is: bundlers would take it for a file.
-        // With the names of functions, which wasm-opt sorts by and then drops.
-        bind.args(["--target", "web", "--omit-default-module-path", "--keep-debug", "--out-name", NAME, "--out-dir"]);
+        bind.args(["--target", "web", "--omit-default-module-path", "--out-name", NAME, "--out-dir"]);
         run(bind.arg(&folder).arg(&built))?;
         append(&folder.join(format!("{NAME}.js")), TASKS)?;
         timed("wasm-opt: up to a minute", || optimiser.run(&module))?;

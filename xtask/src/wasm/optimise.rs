@@ -1,10 +1,12 @@
 //! `wasm-opt`, from the npm package `binaryen` that `npm/package.json` pins among its `devDependencies`.
 
+use super::order;
 use crate::{
     Result, node, npm,
     process::{output, run},
 };
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -18,17 +20,19 @@ use std::{
 /// The offsets that memory is reached by may become part of the instruction, although that no longer wraps around: with the
 /// stack at the begin of memory, as the linker puts it, only a stack that is all but used up reaches below 1 KiB, and that
 /// then traps a little sooner.
-const PASSES: [&str; 8] = [
+const PASSES: [&str; 7] = [
     "--low-memory-unused",
     "-Oz",
     // What the first leaves is done by the second.
     "-Oz",
     "--one-caller-inline-max-function-size=30",
-    "--reorder-functions-by-name",
     "--strip-debug",
     "--strip-producers",
     "--strip-target-features",
 ];
+
+/// Then functions are sorted, by names that they are given for it.
+const SORT: [&str; 2] = ["--reorder-functions-by-name", "--strip-debug"];
 
 /// What the module has been compiled for, and every engine of the last years has.
 const FEATURES: [&str; 7] = [
@@ -56,12 +60,17 @@ impl Optimiser {
 
     /// Its version, and what it is told to do.
     pub(super) fn version(&self) -> Result<String> {
-        Ok(format!("{} {PASSES:?} {FEATURES:?}", output(self.command().arg("--version"))?.trim()))
+        Ok(format!("{} {PASSES:?} {SORT:?} {FEATURES:?}", output(self.command().arg("--version"))?.trim()))
     }
 
     /// Optimises a module in its place.
     pub(super) fn run(&self, module: &Path) -> Result<()> {
-        run(self.command().args(PASSES).args(FEATURES).arg(module).arg("-o").arg(module))
+        let failed = |e| format!("{}: {e}", module.display());
+        let pass = |passes: &[&str]| run(self.command().args(passes).args(FEATURES).arg(module).arg("-o").arg(module));
+        pass(&PASSES)?;
+        let named = order::named(&fs::read(module).map_err(failed)?)?;
+        fs::write(module, named).map_err(failed)?;
+        pass(&SORT)
     }
 
     /// It is a program for Node on every platform.
