@@ -5,6 +5,9 @@ import { Browser } from "./chromium.js";
 import type { Figures } from "./page/work.js";
 import type { Name } from "./stores.js";
 
+/** As long as the browser's start may disturb, in milliseconds. */
+const SETTLE_MS = 3000;
+
 /** Takes the leader away three times, each way, from another tab that puts one document after the other. */
 export async function failover(profile: string, origin: string, store: Name): Promise<Figures> {
   const browser = await Browser.launch(profile, origin);
@@ -15,6 +18,7 @@ export async function failover(profile: string, origin: string, store: Name): Pr
   };
   try {
     let leader = await tab();
+    await leader.waitForTimeout(SETTLE_MS);
     const gone = async (end: (page: Page, process: number) => Promise<unknown>) => {
       const process = await browser.processOf(leader);
       const follower = await tab();

@@ -32,8 +32,11 @@ const HELP = `bench browser [OPTIONS]
 /** Sizes with koru alone, to see whether its figures stay the same. */
 const SMALL = 1000;
 const LARGE = 1_000_000;
-/** How long a page is left alone before its memory is read, in milliseconds. */
-const SETTLE_MS = 2000;
+/**
+ * How long a browser that has just started is left alone, and a page before its memory is read, in milliseconds. In its first
+ * seconds a browser loads pages of its own, which keep both processors busy.
+ */
+const SETTLE_MS = 3000;
 
 const options = parseOptions();
 
@@ -101,10 +104,10 @@ async function phase(store: Name, size: number, phase: Phase, round: number): Pr
     // Of the processes that are there already only the page's own counts, and any that comes on account of the store.
     const others = new Set<number>();
     let memory = 0;
+    await settle();
     if (phase === "open") {
       const own = await browser.processOf(page);
       for (const pid of await browser.renderers()) if (pid !== own) others.add(pid);
-      await settle();
       memory = browser.memoryBytes([own]);
     }
     await page.evaluate(`work.begin("${store}")`);
