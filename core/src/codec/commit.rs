@@ -23,8 +23,8 @@ pub(crate) type Hash = [u8; 32];
 /// The hash of a change that deletes: there is no value to hash.
 pub(crate) const NO_VALUE: Hash = [0; 32];
 
-/// Values up to this size together are hashed again when their hashes are needed, instead of storing 32 bytes for each.
-const REHASH_BYTES: u64 = 4096;
+/// A value, or vectors, of up to this size are hashed again when their hash is needed, instead of storing 32 bytes for it.
+const REHASH_BYTES: u32 = 1024;
 
 const FORMAT: u8 = 1;
 const HAS_ACTOR: u8 = 1;
@@ -115,18 +115,12 @@ impl Header<'_> {
         CommitId(*blake3::hash(&bytes).as_bytes())
     }
 
-    fn values_bytes(&self) -> u64 {
-        let bytes =
-            |c: &Change<'_>| u64::from(c.value_bytes.unwrap_or(0)) + c.vectors.map_or(0, |v| u64::from(v.bytes));
-        self.changes.iter().map(bytes).sum()
-    }
-
     /// Appends the header in the given form.
     pub(crate) fn encode(&self, form: Form, out: &mut Vec<u8>) {
         let own = self.version.actor;
         let (has_actor, has_hashes) = match form {
             Form::Canonical => (true, true),
-            Form::Stored(actor) => (own != actor, self.values_bytes() > REHASH_BYTES),
+            Form::Stored(actor) => (own != actor, false),
         };
         let mut flags = 0;
         for (flag, set) in [
@@ -198,7 +192,7 @@ impl Header<'_> {
             let value = change.value_bytes.map(|bytes| (bytes, change.hash));
             for (bytes, hash) in value.into_iter().chain(change.vectors.map(|v| (v.bytes, v.hash))) {
                 write_u64(out, u64::from(bytes));
-                if has_hashes {
+                if has_hashes || bytes > REHASH_BYTES {
                     out.extend_from_slice(&hash.unwrap_or(NO_VALUE));
                 }
             }
@@ -345,7 +339,8 @@ fn read(input: &[u8], database_actor: ActorId) -> Option<Header<'_>> {
         let expires_at = if kind & CHANGE_EXPIRES != 0 { Some(input.i64()?) } else { None };
         let record = |input: &mut Cursor<'_>, bytes_max| {
             let bytes = u32::try_from(input.length(bytes_max)?).ok()?;
-            let hash = if flags & HAS_HASHES != 0 { Some(input.array()?) } else { None };
+            let has_hash = flags & HAS_HASHES != 0 || bytes > REHASH_BYTES;
+            let hash = if has_hash { Some(input.array()?) } else { None };
             Some((bytes, hash))
         };
         let (value_bytes, hash) = if kind & CHANGE_DELETES != 0 {
@@ -427,9 +422,10 @@ mod tests {
                         .map(|(collection, key, value, parents, expires_at)| Change {
                             collection: collection.into(),
                             key: key.into(),
-                            value_bytes: value.as_ref().map(|v| v.len() as u32),
+                            // Up to twice the size up to which hashes are left out.
+                            value_bytes: value.as_ref().map(|v| v.len() as u32 * REHASH_BYTES / 20),
                             vectors: value.as_ref().filter(|v| v.len() % 3 == 1).map(|v| ChangeVectors {
-                                bytes: 7 * v.len() as u32,
+                                bytes: REHASH_BYTES + 7 - v.len() as u32,
                                 hash: Some(*blake3::hash(&v[1..]).as_bytes()),
                             }),
                             hash: Some(value.map_or(NO_VALUE, |v| *blake3::hash(&v).as_bytes())),
@@ -452,6 +448,8 @@ mod tests {
             header.encode(Form::Stored(OWN), &mut stored);
             let mut read = decode(&stored, OWN).unwrap();
             for (change, original) in read.changes.iter_mut().zip(&header.changes) {
+                let small = original.value_bytes.is_some_and(|bytes| bytes <= REHASH_BYTES);
+                prop_assert_eq!(change.hash.is_none(), small);
                 change.hash = original.hash;
                 change.vectors = original.vectors;
             }
@@ -465,8 +463,11 @@ mod tests {
             header.encode(Form::Canonical, &mut bytes);
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
-            // Where no change has a value, no hash is written, and the flag for them says nothing: it is the same header.
-            let says_nothing = (at, 1 << bit) == (1, HAS_HASHES) && header.changes.iter().all(|c| c.value_bytes.is_none());
+            // Where no value is so small that its hash could be left out, the flag says nothing: it is the same header.
+            let has_hash = |c: &Change<'_>| {
+                c.value_bytes.is_none_or(|b| b > REHASH_BYTES) && c.vectors.is_none_or(|v| v.bytes > REHASH_BYTES)
+            };
+            let says_nothing = (at, 1 << bit) == (1, HAS_HASHES) && header.changes.iter().all(has_hash);
             if let Ok(read) = decode(&bytes, OWN) {
                 prop_assert_eq!(says_nothing, read == header);
             }

@@ -290,7 +290,7 @@ fn commit(f: &mut Fields<'_>, database_actor: [u8; 16], sequence: u64, frame: Lo
         let parents = (0..f.varint("number of parents")).map(|_| reference(f)).collect();
         let expires_at = (kind & 2 != 0).then(|| f.i64("expires at"));
         let bytes = (kind & 1 == 0).then(|| f.varint("length of the value"));
-        let hash = (kind & 1 == 0 && flags & 2 != 0).then(|| f.array("hash of the value"));
+        let hash = bytes.filter(|bytes| flags & 2 != 0 || *bytes > 1024).map(|_| f.array("hash of the value"));
         changes.push(Change { collection, key, kind, parents, expires_at, bytes, hash });
     }
     assert_eq!(f.left(), header_end, "the header fills its length");
