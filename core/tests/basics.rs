@@ -1,9 +1,11 @@
 //! The operations of the database, each as a user would call it.
 
+use koru_delta::storage::{FileName, Storage, memory::MemoryStorage};
 use koru_delta::{
     Database, ErrorCode, Expected, KeyRange, Maintenance, Moment, Options, Order, WatchOptions, WriteOptions,
 };
 use serde_json::json;
+use std::sync::Arc;
 
 fn temp(name: &str) -> std::path::PathBuf {
     let path = std::env::temp_dir().join(format!("koru-basics-{}-{name}", std::process::id()));
@@ -131,6 +133,28 @@ fn a_watch_sees_every_commit_once_and_resumes() {
         assert_eq!(rest.try_next().unwrap().unwrap().commit.changes[0].key, format!("k{i}"));
     }
     assert!(rest.try_next().unwrap().is_none());
+}
+
+#[test]
+fn a_watch_that_resumes_behind_the_checkpoint_does_not_go_over_the_log_before_it() {
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    let db = Options::new().open_storage(storage.clone()).unwrap();
+    let users = db.collection("users");
+    let log = FileName::Segment(1);
+    let bytes = || storage.list().unwrap().iter().find(|info| info.name == log).unwrap().bytes;
+    let before = bytes();
+    users.put("before", &1).unwrap();
+    let after = bytes();
+    db.checkpoint().unwrap();
+    users.put("behind", &2).unwrap();
+    users.put("last", &3).unwrap();
+    // Whoever goes over the first commit finds it damaged.
+    storage.write_at(log, before, &vec![0xff; (after - before) as usize]).unwrap();
+    assert!(db.watch(WatchOptions { token: Some(0), ..WatchOptions::default() }).unwrap().try_next().is_err());
+    for (token, key) in [(1, "behind"), (2, "last")] {
+        let mut watch = db.watch(WatchOptions { token: Some(token), ..WatchOptions::default() }).unwrap();
+        assert_eq!(watch.try_next().unwrap().unwrap().commit.changes[0].key, key);
+    }
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl<S: AsyncStorage> Engine<S> {
                 "the resume token {token} is beyond the end of the log, {published}: it is from another database"
             )));
         }
-        let from = self.segment_before(token).await?;
+        let from = self.place_before(token).await?;
         let mut feed = Feed { follower: Follower::new(self.database, self.actor, from), filter };
         while feed.follower.position.sequence < token {
             step(&mut feed.follower, self, |_| Ok(())).await?;
@@ -83,17 +83,21 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(feed)
     }
 
-    /// The begin of the last segment that begins at or before a sequence.
-    async fn segment_before(&self, sequence: u64) -> Result<Position> {
-        let number = {
+    /// The last place at or before a sequence that is known: the checkpoint, or the begin of a segment.
+    async fn place_before(&self, sequence: u64) -> Result<Position> {
+        let checkpoint = self.files.lock().manifest.checkpoint;
+        let segment = {
             let segments = self.segments.read();
             let at = segments.partition_point(|s| s.sequence <= sequence).saturating_sub(1);
-            segments.get(at).map(|s| s.number)
+            segments.get(at).copied()
         };
-        let Some(number) = number else {
+        let Some(segment) = segment else {
             return Err(Error::new(ErrorCode::Corrupt, "the log has no segment"));
         };
-        self.segment_begin(number).await
+        if (segment.sequence..=sequence).contains(&checkpoint.sequence) {
+            return Ok(checkpoint);
+        }
+        self.segment_begin(segment.number).await
     }
 
     /// The place of a segment's first frame.

@@ -85,9 +85,7 @@ fn order(functions: &[&[u8]]) -> Vec<usize> {
     }
     // For each function, those that it shares something with: once for each part that they share.
     let mut alike = vec![Vec::new(); functions.len()];
-    let mut sharing: Vec<_> = sharing.into_values().filter(|with| (2..=COMMON).contains(&with.len())).collect();
-    sharing.sort_unstable();
-    for with in sharing {
+    for with in sharing.into_values().filter(|with| (2..=COMMON).contains(&with.len())) {
         for &number in &with {
             alike[number].extend_from_slice(&with);
         }
