@@ -18,6 +18,12 @@ const ARGS = [
   "--disable-component-update", "--disable-sync", "--disable-features=SpareRendererForSitePerProcess",
 ];
 
+/**
+ * How long a browser that has just started is left alone, and a page before its memory is read, in milliseconds. In its first
+ * seconds a browser loads pages of its own, which keep both processors busy.
+ */
+export const SETTLE_MS = 3000;
+
 export async function serve(): Promise<{ origin: string; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url!, "http://localhost");

@@ -1,12 +1,9 @@
 // How long a tab waits for its next write when the tab that leads the database goes.
 
 import type { Page } from "playwright-core";
-import { Browser } from "./chromium.js";
+import { Browser, SETTLE_MS } from "./chromium.js";
 import type { Figures } from "./page/work.js";
 import type { Name } from "./stores.js";
-
-/** As long as the browser's start may disturb, in milliseconds. */
-const SETTLE_MS = 3000;
 
 /** Takes the leader away three times, each way, from another tab that puts one document after the other. */
 export async function failover(profile: string, origin: string, store: Name): Promise<Figures> {

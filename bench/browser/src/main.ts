@@ -6,7 +6,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { Browser, serve, storedBytes } from "./chromium.js";
+import { Browser, serve, SETTLE_MS, storedBytes } from "./chromium.js";
 import { difference } from "./documents.js";
 import { failover } from "./failover.js";
 import { facts } from "./machine.js";
@@ -32,11 +32,6 @@ const HELP = `bench browser [OPTIONS]
 /** Sizes with koru alone, to see whether its figures stay the same. */
 const SMALL = 1000;
 const LARGE = 1_000_000;
-/**
- * How long a browser that has just started is left alone, and a page before its memory is read, in milliseconds. In its first
- * seconds a browser loads pages of its own, which keep both processors busy.
- */
-const SETTLE_MS = 3000;
 
 const options = parseOptions();
 

@@ -450,6 +450,8 @@ mod tests {
             for (change, original) in read.changes.iter_mut().zip(&header.changes) {
                 let small = original.value_bytes.is_some_and(|bytes| bytes <= REHASH_BYTES);
                 prop_assert_eq!(change.hash.is_none(), small);
+                let small = original.vectors.is_some_and(|v| v.bytes <= REHASH_BYTES);
+                prop_assert_eq!(change.vectors.is_some_and(|v| v.hash.is_none()), small);
                 change.hash = original.hash;
                 change.vectors = original.vectors;
             }
