@@ -84,6 +84,8 @@ bugs! {
     RollbackKeepsMemtable,
     /// A segment is durable before the next one is begun.
     SegmentWithoutSync,
+    /// A packed segment is durable before the segment is removed.
+    PackedWithoutSync,
     /// The filter of a table never hides a key.
     FilterFalseNegative,
     /// A watch hands out every commit.

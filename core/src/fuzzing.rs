@@ -18,12 +18,15 @@ use crate::{
         layout::{FOOTER_BYTES, HEADER_BYTES as TABLE_HEADER_BYTES},
         table::{Blocks, NoCache, Table},
     },
+    limits,
     log::{
         CHAIN_START, Position, extend,
         frame::{self, FrameHeader, Salt},
+        packed::{self, Packer},
         reader,
         recovery::Follower,
         root, segment,
+        unpacking::Unpacking,
     },
     storage::{AsyncStorage, FileName, Storage, memory::MemoryStorage},
     value::Value,
@@ -77,7 +80,7 @@ pub fn read_segment(bytes: Vec<u8>) -> Result<u64> {
     crate::database::ready(async {
         let begin = Position { segment: NUMBER, offset: segment::HEADER_BYTES, sequence: 0, chain: CHAIN_START };
         let mut follower = Follower::new(DATABASE, ACTOR, begin);
-        while follower.next(&storage, |replayed| check_values(&replayed.commit)).await?.is_some() {}
+        while follower.next(&storage, &mut |replayed| check_values(&replayed.commit)).await? {}
         Ok(follower.position.sequence)
     })
 }
@@ -109,7 +112,7 @@ pub fn read_table(bytes: Vec<u8>) -> Result<u64> {
     })
 }
 
-async fn walk<S: AsyncStorage>(table: &Arc<Table>, blocks: Blocks<'_, S, NoCache>) -> Result<u64> {
+async fn walk<S: AsyncStorage>(table: &Arc<Table>, blocks: Blocks<'_, S>) -> Result<u64> {
     let mut cursor = TableCursor::new(table.clone());
     let mut entries = 0;
     let mut more = cursor.seek(blocks, &[]).await?;
@@ -237,7 +240,7 @@ pub fn fix_table(bytes: &mut [u8]) {
 }
 
 fn fix_table_of(bytes: &mut [u8], database: DatabaseId, number: u32) {
-    let salt = index::layout::table_salt(database, number);
+    let salt = crc::file_salt(database, number);
     put(bytes, 0, &index::layout::encode_header(database, number));
     let Some(footer_at) = bytes.len().checked_sub(FOOTER_BYTES) else { return };
     let number_at = |bytes: &[u8], at| field(bytes, footer_at + at).map_or(0, u64::from_le_bytes) as usize;
@@ -250,7 +253,7 @@ fn fix_table_of(bytes: &mut [u8], database: DatabaseId, number: u32) {
     let mut at = TABLE_HEADER_BYTES;
     for (number, length) in blocks.into_iter().enumerate() {
         let Some(end) = at.checked_add(length as usize).filter(|end| *end <= filter_at) else { break };
-        let salt = index::layout::block_salt(salt, number as u32);
+        let salt = crc::block_salt(salt, number as u32);
         let checksum = end.checked_sub(4).and_then(|last| bytes.get(at..last)).map(|b| crc::salted(salt, b));
         if let Some(checksum) = checksum {
             put(bytes, end - 4, &checksum.to_le_bytes());
@@ -265,6 +268,69 @@ fn fix_table_of(bytes: &mut [u8], database: DatabaseId, number: u32) {
     }
     let checksum = bytes.get(footer_at..footer_at + FOOTER_BYTES - 4).map(|footer| crc::salted(salt, footer));
     put(bytes, footer_at + FOOTER_BYTES - 4, &checksum.unwrap_or_default().to_le_bytes());
+}
+
+/// A packed segment of these bytes.
+pub fn build_packed(segment: &[u8]) -> Vec<u8> {
+    let mut packer = Packer::new(DATABASE, NUMBER, segment.len() as u64);
+    let mut blocks = Vec::new();
+    segment.chunks(limits::PACKED_BLOCK_BYTES).for_each(|block| packer.pack(block, &mut blocks));
+    [packer.finish(), blocks].concat()
+}
+
+/// Reads a packed segment from its begin, and then at places all over it; returns how many bytes it has.
+pub fn read_packed(bytes: Vec<u8>) -> Result<u64> {
+    const AT_ONCE: usize = 64 << 10;
+    /// Where reading ends, whatever the length that a header claims.
+    const MOST: u64 = 4 << 20;
+    let name = FileName::Segment(NUMBER);
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::from_files([(FileName::Packed(NUMBER), bytes)]));
+    let storage = Unpacking::new(storage, DATABASE, 1 << 20);
+    crate::database::ready(async {
+        let (mut buffer, mut done) = (alloc::vec![0; AT_ONCE], 0);
+        while done < MOST {
+            match storage.read_at(name, done, &mut buffer).await? {
+                0 => break,
+                read => done += read as u64,
+            }
+        }
+        for place in 0..32 {
+            let (at, bytes) = (done / 32 * place + place * 7, (place * place) as usize + 1);
+            let once = storage.read_at(name, at, &mut buffer[..bytes]).await?;
+            let read = buffer[..once].to_vec();
+            let twice = storage.read_at(name, at, &mut buffer[..bytes]).await?;
+            assert_eq!(read, buffer[..twice], "a place that reads differently the second time");
+        }
+        Ok(done)
+    })
+}
+
+/// Puts right checksums into a packed segment.
+pub fn fix_packed(bytes: &mut [u8]) {
+    let file_salt = crc::file_salt(DATABASE, NUMBER);
+    put(bytes, 8, &1_u32.to_le_bytes());
+    put(bytes, 12, &NUMBER.to_le_bytes());
+    put(bytes, 16, &DATABASE.0);
+    let length = field(bytes, 32).map_or(0, u64::from_le_bytes);
+    let block = field(bytes, 40).map_or(0, u32::from_le_bytes);
+    let blocks = length.checked_div(block.into()).map_or(0, |whole| whole + u64::from(length % u64::from(block) != 0));
+    let begin = packed::HEADER_BYTES;
+    let table =
+        usize::try_from(blocks).ok().and_then(|blocks| blocks.checked_mul(8)).and_then(|n| n.checked_add(begin));
+    if let Some(end) = table.filter(|end| *end <= bytes.len()) {
+        let mut at = end;
+        for (number, entry) in (begin..end).step_by(8).enumerate() {
+            let stored = field(bytes, entry).map_or(0, u32::from_le_bytes) as usize;
+            let salt = crc::block_salt(file_salt, number as u32);
+            let Some(checksum) = bytes.get(at..at.saturating_add(stored)).map(|b| crc::salted(salt, b)) else { break };
+            put(bytes, entry + 4, &checksum.to_le_bytes());
+            at += stored;
+        }
+        let checksum = crc::salted(file_salt, &bytes[begin..end]);
+        put(bytes, 44, &checksum.to_le_bytes());
+    }
+    let checksum = bytes.get(..begin - 4).map_or(0, |header| crc::salted(file_salt, header));
+    put(bytes, begin - 4, &checksum.to_le_bytes());
 }
 
 /// The lengths of a table's blocks, as its fences have them.

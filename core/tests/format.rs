@@ -196,6 +196,22 @@ fn a_reader_written_from_the_page_understands_every_byte() {
 }
 
 #[test]
+fn a_packed_segment_is_what_the_page_says() {
+    let (db, storage) = rich_database();
+    let noise: Vec<u8> = (0..40_000_u64).map(|n| ((n * n).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
+    db.collection("users").put("noise", &Value::Bytes(noise)).unwrap();
+    db.close().unwrap();
+    let files = storage.files();
+    let storage = Arc::new(MemoryStorage::from_files(files.clone()));
+    let db = Options::new().limits_for_tests(64 << 10, 32 << 10).open_storage(storage.clone()).unwrap();
+    db.compact().unwrap();
+    let root = reader::root(&files[&FileName::Root]);
+    let (segment, [compressed, plain]) = reader::packed(&storage.files()[&FileName::Packed(1)], 1, &root);
+    assert!(segment == files[&FileName::Segment(1)], "the segment has changed");
+    assert!(compressed >= 2 && plain >= 2, "{compressed} {plain}");
+}
+
+#[test]
 fn a_newer_format_is_refused_and_nothing_is_changed() {
     let (db, storage) = open(0, 0);
     db.collection("users").put("ada", &1).unwrap();

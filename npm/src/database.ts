@@ -7,6 +7,7 @@ import { lineage, type Lineage, type LineageOptions } from "./lineage.js";
 import { checkName } from "./names.js";
 import { Operation } from "./protocol/operation.js";
 import { readCommit, text, type Commit, type DocumentVersion } from "./protocol/words.js";
+import { throwIfAborted, type AbortOptions } from "./rows.js";
 import type { Connection } from "./transport/connection.js";
 import { Workspace } from "./workspace.js";
 
@@ -36,6 +37,10 @@ export interface Info {
   newest?: bigint;
   /** The hash over all commits in their order. */
   chain: string;
+  /** Files that the log consists of. */
+  segments: number;
+  /** How many of them are compressed. */
+  packedSegments: number;
   logBytes: number;
   indexBytes: number;
   totalBytes: number;
@@ -148,6 +153,24 @@ export class Database extends Workspace implements AsyncDisposable {
   /** Writes the index of what is only in the log, so that the next opening has less to read. */
   async checkpoint(): Promise<void> {
     await this.connection.read(Operation.checkpoint, () => {});
+  }
+
+  /**
+   * Makes the database as small as it gets: compresses the log, and merges the tables of the index into one. Nothing of
+   * history is dropped. What is compressed is read some microseconds slower, and what is written afterwards is not
+   * compressed until this is called again. Reading and writing go on meanwhile; there has to be room for one more
+   * compressed segment of the log (below 64 MiB) and for one more index. The last of the log stays as it is while it is
+   * below 1 MiB.
+   *
+   * @throws `STORAGE_FULL` if there is not that room; nothing is lost then.
+   */
+  async compact(options: AbortOptions = {}): Promise<void> {
+    // A step a call, so that others have their turn in between.
+    for (let begin = true, more = true; more; begin = false) {
+      throwIfAborted(options.signal);
+      const first = begin;
+      more = (await this.connection.read(Operation.compact, (writer) => writer.bool(first))).bool();
+    }
   }
 
   /** Ends the use of the database. Calls under way may fail with `CLOSED`. Closing twice is fine. */

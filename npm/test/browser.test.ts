@@ -204,8 +204,9 @@ inBrowsers(["chromium", "firefox", "webkit"], (suite) => {
       const directory = mkdtempSync(path.join(tmpdir(), "koru-publish-"));
       const db = await open(directory);
       const random = () => Array.from({ length: 40 }, () => Math.random());
-      for (let i = 0; i < 20; i++) await db.collection("c").putMany(Array.from({ length: 200 }, (_, j) => [`k${i}-${j}`, { i, j, random: random() }] as const));
-      await db.checkpoint();
+      for (let i = 0; i < 20; i++) await db.collection("c").putMany(Array.from({ length: 200 }, (_, j) => [`k${i}-${j}`, { i, j, random: random(), text: "of a text ".repeat(40) }] as const));
+      await db.compact();
+      if ((await db.info()).packedSegments !== 1) throw new Error("nothing was compressed");
       await db.close();
       const names = readdirSync(directory).filter((name) => name !== "lock");
       const published = new Map(names.map((name) => [name, readFileSync(path.join(directory, name))]));

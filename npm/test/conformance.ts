@@ -132,6 +132,8 @@ class Run {
           this.#hashes = await this.#hash();
         }
         return [this.#hashes];
+      case "compact":
+        return [await this.#database.compact()];
       case "checkpoint":
         return [await this.#database.checkpoint()];
       case "sync":

@@ -46,6 +46,7 @@ async function perform(db: Database, step: Arguments, steps: Step[]): Promise<un
     case "untag": return db.untag(step.name);
     case "restore": return collection().restore(key, at.moment!);
     case "checkpoint": return db.checkpoint();
+    case "compact": return db.compact();
     case "transaction":
       return db.transaction((tx) => {
         Object.assign(tx, info);

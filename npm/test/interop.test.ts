@@ -83,13 +83,16 @@ function same(actual: string[], expected: string[], what: string): void {
 
 /** Enough by `koru` to fill tables, with every kind of value. */
 function fillNatively(db: string): void {
-  const rows = Array.from({ length: 3000 }, (_, i) => JSON.stringify({ id: `k${i}`, i, half: i + 0.5, text: "é😀".repeat(i % 20) }));
+  const rows = Array.from({ length: 3000 }, (_, i) => JSON.stringify({ id: `k${i}`, i, half: i + 0.5, text: "é😀".repeat(i % 200) }));
   native(db, ["import", "jsonl", "-", "--collection", "rows", "--key", "id"], rows.join("\n"));
   native(db, ["put", "users/ada", '{"big":9223372036854775807,"zero":-0.0,"bytes":{"$bytes":"AAH/"},"__proto__":[null,true]}', "--author", "me", "--message", "why"]);
   native(db, ["tag", "early"]);
   native(db, ["put", "users/ada", '{"born":1816}']);
   native(db, ["put", "users/bob", "2"]);
   native(db, ["delete", "users/bob"]);
+  // Enough that the log is compressed.
+  native(db, ["compact"]);
+  equal((JSON.parse(native(db, ["info", "--json"]).toString()) as { packed_segments: number }).packed_segments > 0, true);
 }
 
 async function fillInNode(db: Database, tag: string): Promise<void> {
@@ -100,7 +103,7 @@ async function fillInNode(db: Database, tag: string): Promise<void> {
   await db.tag(tag);
   await users.put("lovelace", 1);
   await db.transaction((tx) => void (tx.collection("users").delete("n7"), tx.collection("other").put("x", "y")));
-  await db.checkpoint();
+  await db.compact();
 }
 
 test("koru and Node go on with each other's directory", async () => {

@@ -712,6 +712,10 @@ class Database(Workspace):
         """Writes the index of what is only in the log."""
         await self._call(self._inner.checkpoint)
 
+    async def compact(self) -> None:
+        """Makes the database as small as it gets: compresses the log, and merges the tables of the index into one."""
+        await self._call(self._inner.compact)
+
     async def maintain(self, steps: int = 1) -> bool:
         """Does due maintenance, at most `steps` bounded steps of it. Returns whether more is due."""
         return await self._call(self._inner.maintain, steps)

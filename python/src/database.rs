@@ -125,6 +125,15 @@ impl Database {
         call(py, || self.handle.get()?.checkpoint())
     }
 
+    /// Makes the database as small as it gets: compresses the log, and merges the tables of the index into one. Nothing of
+    /// history is dropped. What is compressed is read a few microseconds slower, and what is written afterwards is not
+    /// compressed until this is called again. Other threads read and write meanwhile; there has to be room for one more
+    /// compressed segment of the log (below 64 MiB) and for one more index. The last of the log stays as it is while it is
+    /// below 1 MiB. Raises `StorageFullError` if there is not that room; nothing is lost then.
+    fn compact(&self, py: Python<'_>) -> PyResult<()> {
+        call(py, || self.handle.get()?.compact())
+    }
+
     /// Does due maintenance in this thread, at most `steps` bounded steps of it. Returns whether more is due. Needed only
     /// with `maintenance="manual"`.
     #[pyo3(signature = (steps=1))]

@@ -428,6 +428,8 @@ record! {
         chain: String,
         /// Log segments.
         segments: u64,
+        /// How many of them are compressed.
+        packed_segments: u64,
         /// Bytes of log files.
         log_bytes: u64,
         /// Index tables.
@@ -465,6 +467,7 @@ impl Info {
             newest: info.newest.map(Timestamp::to_bits),
             chain: info.chain,
             segments: info.segments,
+            packed_segments: info.packed_segments,
             log_bytes: info.log_bytes,
             tables: info.tables,
             index_bytes: info.index_bytes,

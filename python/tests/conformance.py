@@ -268,6 +268,9 @@ class Run:
     def do_checkpoint(self) -> None:
         self.database.checkpoint()
 
+    def do_compact(self) -> None:
+        self.database.compact()
+
     def do_sync(self) -> None:
         self.database.sync()
 

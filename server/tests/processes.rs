@@ -160,6 +160,22 @@ fn damage_is_found_and_has_its_exit_code() {
 }
 
 #[test]
+fn compact_makes_it_smaller_and_keeps_everything() {
+    let place = Place::new();
+    let lines: String = (0..60_000).map(|n| format!("line {n} of a text as people write it\n")).collect();
+    let file = place.write("text", lines.as_bytes());
+    place.koru(&["put", "texts/a", "--text", "--file", &file]);
+    let before = place.json(&["info"])[0]["total_bytes"].as_u64().unwrap();
+    let told = &place.json(&["compact"])[0];
+    assert_eq!((told["bytes_before"].as_u64(), &told["packed_segments"]), (Some(before), &1.into()));
+    assert!(told["bytes"].as_u64().unwrap() < before / 2, "{told}");
+    assert_eq!(place.koru(&["get", "texts/a"]), lines);
+    assert!(place.koru(&["info"]).contains("in 2 segments, 1 of them compressed"));
+    assert!(place.koru(&["verify"]).starts_with("everything is right"));
+    assert!(place.koru(&["compact"]).contains(" on disk, "));
+}
+
+#[test]
 fn info_and_stats_say_how_much_there_is() {
     let place = Place::new();
     place.koru(&["put", "a/b", "\"four\""]);

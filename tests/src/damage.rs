@@ -64,22 +64,35 @@ fn options(host: &SimHost) -> Options {
     options.limits_for_tests(10 << 10, 8 << 10)
 }
 
+/// How a specimen was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Closed.
+    Closed,
+    /// Compacted, and then closed.
+    Compacted,
+    /// As a kill leaves it.
+    Killed,
+}
+
 impl Specimen {
-    /// A database of about `bytes` bytes with several segments, tables and a tail, closed or as a kill leaves it.
+    /// A database of about `bytes` bytes with several segments, tables and a tail.
     ///
     /// # Errors
     /// What the database refused.
-    pub fn make(bytes: u64, closed: bool) -> Result<Specimen> {
+    pub fn make(bytes: u64, left: Left) -> Result<Specimen> {
         let host = SimHost::new(7);
         let disk = crate::disk::SimDisk::new(7);
         let db = options(&host).open_storage(Arc::new(disk.clone()))?;
         let mut random = Random::new(7);
+        // Of few letters text compresses.
+        let letters = if left == Left::Compacted { 2 } else { 26 };
         let mut versions = Vec::new();
         while disk.used_bytes() < bytes || db.info()?.tail_bytes < 2_000 {
             host.pass();
             let key = format!("k{}", random.below(12));
             let text = |random: &mut Random, bytes| {
-                (0..bytes).map(|_| (random.below(26) as u8 + b'a') as char).collect::<String>()
+                (0..bytes).map(|_| (random.below(letters) as u8 + b'a') as char).collect::<String>()
             };
             let long = if random.chance(1, 3) { 3_000 } else { 200 };
             let text = text(&mut random, long);
@@ -122,11 +135,14 @@ impl Specimen {
         moments.extend(db.tags()?.first().map(|tag| Moment::Tag(tag.name.clone())));
         let questions = Questions { documents, moments, versions: vec![early.version, middle.version] };
         let mut open_end = None;
-        if closed {
+        if left != Left::Killed {
             // With some commits behind the last checkpoint, which a larger bound leaves there.
             db.close()?;
             let larger = options(&host).limits_for_tests(10 << 10, 256 << 10);
             let db = larger.open_storage(Arc::new(disk.clone()))?;
+            if left == Left::Compacted {
+                db.compact()?;
+            }
             for number in 0..8 {
                 db.collection("b").put(&format!("k{number}"), &number)?;
             }

@@ -56,6 +56,8 @@ figures! {
     checkpoints,
     /// Merges of index tables.
     merges,
+    /// Compactions after which there were compressed segments.
+    compactions,
     /// Log segments begun behind the first.
     segments_begun,
     /// Clean closings that were opened again.

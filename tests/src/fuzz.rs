@@ -29,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "commit", run: commit, seeds: commit_seeds },
     Target { name: "frame", run: frame, seeds: frame_seeds },
     Target { name: "table", run: table, seeds: table_seeds },
+    Target { name: "packed", run: packed, seeds: packed_seeds },
     Target { name: "open", run: open, seeds: open_seeds },
     Target { name: "protocol", run: protocol, seeds: protocol_seeds },
 ];
@@ -85,6 +86,16 @@ pub fn table(data: &[u8]) {
         fuzzing::fix_table(&mut bytes);
     }
     let _ = fuzzing::read_table(bytes);
+}
+
+/// A packed segment: what is read of it in order and at places.
+pub fn packed(data: &[u8]) {
+    let Some((&fix, rest)) = data.split_first() else { return };
+    let mut bytes = rest.to_vec();
+    if fix != 0 {
+        fuzzing::fix_packed(&mut bytes);
+    }
+    let _ = fuzzing::read_packed(bytes);
 }
 
 /// A whole database: opened read-only and read in every way, then opened for writing, written to, and opened again.
@@ -155,6 +166,7 @@ fn write_something(db: &Database) -> Result<()> {
     db.checkpoint()?;
     db.collection("fuzz").delete("k")?;
     while db.maintain(4)? {}
+    db.compact()?;
     db.restore(Moment::Now)?;
     read_everything(db)
 }
@@ -170,12 +182,13 @@ fn unpack(mut data: &[u8]) -> fuzzing::Files {
         let [kind, a, b, c, d] = *head;
         let number = u16::from_le_bytes([a, b]).into();
         let (bytes, after) = rest.split_at(usize::from(u16::from_le_bytes([c, d])).min(rest.len()));
-        let name = match kind % 5 {
+        let name = match kind % 6 {
             0 => FileName::Root,
             1 => FileName::Manifest(number),
             2 => FileName::Segment(number),
             3 => FileName::Table(number),
-            _ => FileName::Vectors(number),
+            4 => FileName::Vectors(number),
+            _ => FileName::Packed(number),
         };
         let bytes = match name {
             FileName::Root => {
@@ -198,6 +211,7 @@ fn pack(files: &fuzzing::Files) -> Vec<u8> {
             FileName::Segment(number) => (2, *number),
             FileName::Table(number) => (3, *number),
             FileName::Vectors(number) => (4, *number),
+            FileName::Packed(number) => (5, *number),
         };
         let bytes: Vec<u8> = match name {
             FileName::Root => bytes.chunks(SLOT.1).flat_map(|slot| &slot[..slot.len().min(SLOT.0)]).copied().collect(),
@@ -308,6 +322,16 @@ fn frame_seeds() -> Vec<(String, Vec<u8>)> {
         ("header_1".into(), with(1, segment.get(80..).unwrap_or_default())),
         ("zeros_1".into(), with(1, &[0; 200])),
     ]
+}
+
+fn packed_seeds() -> Vec<(String, Vec<u8>)> {
+    let noise: Vec<u8> = (0..3000_u64).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
+    let segments = [("segment", segment()), ("text", b"all of it is the same ".repeat(1000)), ("noise", noise)];
+    let both = |(name, bytes): (&str, Vec<u8>)| {
+        let packed = fuzzing::build_packed(&bytes);
+        [0, 1].map(|fix| (format!("{name}_{fix}"), [&[fix], &packed[..]].concat()))
+    };
+    segments.into_iter().flat_map(both).collect()
 }
 
 fn commit_seeds() -> Vec<(String, Vec<u8>)> {

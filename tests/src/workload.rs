@@ -33,7 +33,8 @@ impl Simulation {
             68..=71 => self.restore(),
             72..=77 => self.import(),
             78..=80 => self.maintenance("a checkpoint", |db, _| db.checkpoint(), true),
-            81..=84 => self.maintenance("maintenance", |db, random| db.maintain(1 + random.index(3)).map(drop), false),
+            81..=83 => self.maintenance("maintenance", |db, random| db.maintain(1 + random.index(3)).map(drop), false),
+            84 => self.compact(),
             85..=86 => self.maintenance("a sync", |db, _| db.sync(), true),
             87..=88 => self.hold_snapshot(),
             _ => self.look(),
@@ -365,6 +366,14 @@ impl Simulation {
             }
             Err(e) => self.failed(what, e, None),
         }
+    }
+
+    fn compact(&mut self) -> Done {
+        self.maintenance("a compaction", |db, _| db.compact(), true)?;
+        if !self.is_down() && self.db().info().is_ok_and(|info| info.packed_segments > 0) {
+            self.figures.compactions += 1;
+        }
+        Ok(())
     }
 
     fn look(&mut self) -> Done {

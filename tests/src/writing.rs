@@ -24,6 +24,8 @@ pub enum Write {
     Pair(String),
     /// No write: the index is made to hold everything.
     Checkpoint,
+    /// No write: the log is compressed.
+    Compact,
 }
 
 /// The collection of [`Write::Put`] and [`Write::Delete`].
@@ -37,7 +39,8 @@ pub const PAIR: [&str; 2] = ["left", "right"];
 pub fn choose(run: u64, thread: u64, number: u64) -> Write {
     let mut random = Random::new(run << 40 ^ thread << 32 ^ number);
     match random.below(200) {
-        0..=3 => Write::Checkpoint,
+        0..=2 => Write::Checkpoint,
+        3 => Write::Compact,
         4..=20 => Write::Delete(format!("{thread}/{:02}", random.below(30))),
         21..=40 => Write::Many((0..MANY).map(|n| format!("{thread}/{n:02}")).collect()),
         41..=100 => Write::Pair(format!("{:02}", random.below(8))),

@@ -4,7 +4,7 @@
 
 use koru_delta::bug::{self, Bug};
 use koru_tests::checks::{self, Check};
-use koru_tests::damage::Specimen;
+use koru_tests::damage::{Left, Specimen};
 use koru_tests::simulate::Comparing;
 
 /// Crashes after which a bug counts as not noticed by the simulator. Most are noticed within a hundred; a crash within the
@@ -14,7 +14,7 @@ const CRASHES_MAX: u64 = 60_000;
 /// One test, because a bug is active in the whole process.
 #[test]
 fn every_seeded_bug_is_noticed() {
-    let closed = Specimen::make(24 << 10, true).unwrap();
+    let closed = Specimen::make(24 << 10, Left::Closed).unwrap();
     let damage = || checks::damage_is_noticed(&closed, 23);
     let crashes = || checks::crashes_keep_every_promise(CRASHES_MAX, Comparing::Everything);
     // As a campaign compares.

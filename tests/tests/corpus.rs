@@ -60,6 +60,11 @@ fn calls_are_answered_or_refused() {
 }
 
 #[test]
+fn packed_segments_are_read_or_refused() {
+    replay("packed", 50_000);
+}
+
+#[test]
 fn tables_are_read_or_refused() {
     replay("table", 50_000);
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use koru_delta::storage::FileName;
-use koru_tests::damage::{Damage, Specimen, Verdict};
+use koru_tests::damage::{Damage, Left, Specimen, Verdict};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -59,7 +59,7 @@ fn check_memory() {
 
 #[test]
 fn every_truncation_of_a_closed_database_is_noticed_or_harmless() {
-    let specimen = Specimen::make(64 << 10, true).unwrap();
+    let specimen = Specimen::make(64 << 10, Left::Closed).unwrap();
     let names = || specimen.files.keys();
     assert!(names().filter(|n| matches!(n, FileName::Segment(_))).count() >= 3, "{:?}", names());
     assert!(names().filter(|n| matches!(n, FileName::Table(_))).count() >= 2, "{:?}", names());
@@ -70,9 +70,23 @@ fn every_truncation_of_a_closed_database_is_noticed_or_harmless() {
 
 #[test]
 fn every_flipped_bit_of_a_closed_database_is_noticed_or_harmless() {
-    let specimen = Specimen::make(64 << 10, true).unwrap();
+    let specimen = Specimen::make(64 << 10, Left::Closed).unwrap();
     let [refused, noticed, harmless] = told("flips", &specimen, &specimen.flips());
     assert!(refused > 0 && noticed > 0 && harmless > 0);
+    check_memory();
+}
+
+#[test]
+fn every_truncation_and_flipped_bit_of_compressed_segments_is_noticed_or_harmless() {
+    let specimen = Specimen::make(32 << 10, Left::Compacted).unwrap();
+    assert!(specimen.files.keys().filter(|n| matches!(n, FileName::Packed(_))).count() >= 3);
+    // The other files are damaged above.
+    let is_packed = |damage: &Damage| match damage {
+        Damage::Flip(name, _) | Damage::Cut(name, _) | Damage::Gone(name) => matches!(name, FileName::Packed(_)),
+    };
+    let damages: Vec<_> = specimen.cuts().into_iter().chain(specimen.flips()).filter(is_packed).collect();
+    let [refused, noticed, _] = told("flips and truncations of compressed segments", &specimen, &damages);
+    assert_eq!(refused + noticed, damages.len(), "every byte is under a checksum");
     check_memory();
 }
 
@@ -80,7 +94,7 @@ fn every_flipped_bit_of_a_closed_database_is_noticed_or_harmless() {
 /// the commit may be missing. Damage of anything before it is noticed, since what follows shows that it had been durable.
 #[test]
 fn every_flipped_bit_of_a_killed_database_is_noticed_or_harmless_or_takes_only_the_last_commit() {
-    let specimen = Specimen::make(24 << 10, false).unwrap();
+    let specimen = Specimen::make(24 << 10, Left::Killed).unwrap();
     let [refused, noticed, harmless] = told("flips after a kill", &specimen, &specimen.flips());
     assert!(refused > 0 && noticed > 0 && harmless > 0);
     check_memory();

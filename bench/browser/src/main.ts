@@ -89,8 +89,8 @@ function note(store: Name, size: number, figures: Figures): void {
 const origin = await serve();
 const profileOf = (store: Name, size: number) => path.join(options.dir, `${store}-${size}`);
 
-/** One phase of one store in a browser of its own. */
-async function phase(store: Name, size: number, phase: Phase, round: number): Promise<void> {
+/** One phase of one store in a browser of its own. What its figures are called begins with `prefix`; `undefined` drops them. */
+async function phase(store: Name, size: number, phase: Phase, round: number, prefix: string | undefined = ""): Promise<void> {
   const profile = profileOf(store, size);
   const browser = await Browser.launch(profile, origin.origin);
   try {
@@ -117,7 +117,8 @@ async function phase(store: Name, size: number, phase: Phase, round: number): Pr
     await run("close");
     await browser.close();
     if (phase === "load") figures["record_bytes"] = storedBytes(profile) / size;
-    note(store, size, figures);
+    if (phase === "compact") figures["compacted_record_bytes"] = storedBytes(profile) / size;
+    if (prefix !== undefined) note(store, size, Object.fromEntries(Object.entries(figures).map(([name, figure]) => [prefix + name, figure])));
     console.error(`  ${store}: ${Object.entries(figures).map(([name, figure]) => `${name} ${figure.toPrecision(4)}`).join(", ")}`);
   } catch (error) {
     failures.push(`${phase} of ${store} with ${size} documents: ${(error as Error).message.split("\n")[0]}`);
@@ -125,6 +126,17 @@ async function phase(store: Name, size: number, phase: Phase, round: number): Pr
     await browser.close().catch(() => {});
   }
 }
+
+/** A store of its own, loaded and compacted, and what reading it takes then. */
+async function compaction(store: Name, size: number, round: number): Promise<void> {
+  rmSync(profileOf(store, size), { recursive: true, force: true });
+  await phase(store, size, "load", round, undefined);
+  await phase(store, size, "compact", round);
+  await phase(store, size, "get", round, "compacted_");
+}
+
+/** Stores that can make their data smaller. */
+const COMPACT: Name[] = ["koru", "before", "sqlite", "pglite"];
 
 const wanted = new Set<Step>(options.rows.map(({ step }) => step));
 const isKoru = (store: Name) => store === "koru" || store === "before";
@@ -135,13 +147,17 @@ async function round(number: number): Promise<void> {
   if (options.rows.some(({ id }) => id === "overwrite")) sizes.unshift([SMALL, alone]);
   if (options.large) sizes.push([LARGE, alone]);
   for (const [size, stores] of sizes) {
-    for (const step of ["load", "open", "get", "put", "failover"] as const) {
+    for (const step of ["load", "open", "get", "put", "failover", "compact"] as const) {
       if (step !== "load" && !wanted.has(step)) continue;
       console.error(`${step}, ${size} documents, round ${number}`);
       // In another order each round, so that nobody always follows the same one.
       const turn = stores.map((_, n) => stores[(n + number) % stores.length]!);
       for (const store of turn) {
         if (store === "floor" ? step !== "put" : step === "failover" && !isKoru(store)) continue;
+        if (step === "compact") {
+          if (size !== SMALL && COMPACT.includes(store)) await compaction(store, size, number);
+          continue;
+        }
         if (step === "load") rmSync(profileOf(store, size), { recursive: true, force: true });
         if (step !== "failover") await phase(store, size, step, number);
         else if (size !== SMALL) await failover(profileOf(store, size), origin.origin, store).then((f) => note(store, size, f), (error) => failures.push(`failover: ${error}`));

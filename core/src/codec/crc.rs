@@ -9,6 +9,8 @@ use processor as imp;
 #[cfg(target_arch = "wasm32")]
 use tables as imp;
 
+use crate::id::DatabaseId;
+
 /// The checksum of `bytes`.
 pub(crate) fn hash(bytes: &[u8]) -> u32 {
     imp::salted(0, bytes)
@@ -17,6 +19,16 @@ pub(crate) fn hash(bytes: &[u8]) -> u32 {
 /// A checksum that continues from `salt`: of what is behind bytes whose checksum that is.
 pub(crate) fn salted(salt: u32, bytes: &[u8]) -> u32 {
     imp::salted(salt, bytes)
+}
+
+/// What the checksums of a file are seeded with, so that bytes of another file do not pass.
+pub(crate) fn file_salt(database: DatabaseId, number: u32) -> u32 {
+    salted(hash(&database.0), &number.to_le_bytes())
+}
+
+/// What the checksum of one block of it is seeded with, so that bytes of another place do not pass.
+pub(crate) fn block_salt(file_salt: u32, block: u32) -> u32 {
+    salted(file_salt, &block.to_le_bytes())
 }
 
 #[cfg(any(test, not(target_arch = "wasm32")))]

@@ -3,7 +3,7 @@
 use super::{Inner, Maintenance, ready};
 use crate::{
     Result,
-    engine::{VectorStep, model::Durability},
+    engine::{MergeBegin, VectorStep, model::Durability},
     limits,
     vector::hnsw::parallel::Threads,
 };
@@ -118,12 +118,34 @@ impl Inner {
         self.checkpoint_in_turn()
     }
 
+    /// Compacts all that is there now, in steps between which other maintenance has its turn.
+    pub(crate) fn compact(&self) -> Result<()> {
+        let mut begin = true;
+        loop {
+            self.engine.check_writable()?;
+            let _turn = self.maintenance.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            if core::mem::take(&mut begin) {
+                self.checkpoint_and(true)?;
+            }
+            if !ready(self.engine.compact_step())? {
+                return Ok(());
+            }
+        }
+    }
+
     fn checkpoint_in_turn(&self) -> Result<()> {
+        self.checkpoint_and(false)
+    }
+
+    fn checkpoint_and(&self, compact: bool) -> Result<()> {
         // One that failed before is finished first.
         ready(self.engine.finish_checkpoint())?;
         {
             let _gate = self.gate.acquire()?;
             let _flush = self.flush_turn();
+            if compact {
+                ready(self.engine.begin_compaction())?;
+            }
             ready(self.engine.begin_checkpoint())?;
         }
         self.watchers.notify();
@@ -143,7 +165,7 @@ impl Inner {
             self.checkpoint_in_turn()?;
         }
         for _ in 0..steps {
-            if !ready(self.engine.merge_step())? && !self.vector_step()? {
+            if !ready(self.engine.merge_step(MergeBegin::Due))? && !self.vector_step()? {
                 return Ok(false);
             }
         }

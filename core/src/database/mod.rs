@@ -358,6 +358,33 @@ impl Database {
         self.0.checkpoint()
     }
 
+    /// Makes the database as small as it gets: compresses the log, and merges the tables of the index into one. Nothing of
+    /// history is dropped. What is compressed is read a few microseconds slower, and what is written afterwards is not
+    /// compressed until this is called again. Reading and writing go on meanwhile; beside the files there has to be room for
+    /// one compressed segment of the log (below 64 MiB) and for one more index. The last of the log stays as it is while it
+    /// is short, below 1 MiB.
+    ///
+    /// ```
+    /// # fn main() -> koru_delta::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("koru-compact-{}", std::process::id()));
+    /// let db = koru_delta::Database::open(&path)?;
+    /// let pages = (0..2000).map(|n| (format!("page {n}"), "every page begins with these words ".repeat(20)));
+    /// db.collection("pages").put_many(pages)?;
+    /// let before = db.info()?.total_bytes;
+    /// db.compact()?;
+    /// assert!(db.info()?.total_bytes < before / 2);
+    /// # db.close()?;
+    /// # std::fs::remove_dir_all(&path).ok();
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `STORAGE_FULL` if there is not that room, `IO`, `POISONED`, `READ_ONLY`, `CLOSED`. What was not done yet is as it
+    /// was, and nothing is lost.
+    pub fn compact(&self) -> Result<()> {
+        self.0.compact()
+    }
+
     /// Does due maintenance in this thread: a checkpoint if the tail is long, and merges of index tables, a bounded number
     /// of entries a step, at most `steps` of them. Returns whether more is due.
     ///

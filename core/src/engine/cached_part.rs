@@ -75,7 +75,7 @@ impl<S: AsyncStorage> Engine<S> {
         let hash = of.hash(number);
         let part = CachedPart { of, number, content };
         self.parts.insert(hash, part, u64::MAX, |part| part.of == of && part.number == number);
-        cache::balance(self.options.cache_bytes, &self.parts, &self.documents, hash);
+        cache::balance(self.cache_budget(), &self.parts, &self.documents, hash);
     }
 
     /// Forgets the blocks of tables that are no longer read.

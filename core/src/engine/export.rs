@@ -54,11 +54,14 @@ impl<S: AsyncStorage> Engine<S> {
         files.extend(listed.map(|info| ExportFile { info, content: None }));
         let stored = self.storage.list().await?;
         for number in numbers.into_iter().filter(|number| *number <= end.segment) {
+            let named = |name| stored.iter().find(|info| info.name == name).copied();
             let name = FileName::Segment(number);
-            let length = stored.iter().find(|info| info.name == name).map(|info| info.bytes);
-            let length = length.ok_or_else(|| Error::corrupt(name, 0, "the segment is missing"))?;
-            let bytes = if number == end.segment { end.offset } else { length };
-            files.push(ExportFile { info: FileInfo { name, bytes }, content: None });
+            let mut info = named(name).or_else(|| named(FileName::Packed(number)));
+            if let Some(last) = info.as_mut().filter(|_| number == end.segment) {
+                last.bytes = end.offset;
+            }
+            let info = info.ok_or_else(|| Error::corrupt(name, 0, "the segment is missing"))?;
+            files.push(ExportFile { info, content: None });
         }
         let exports = self.exports.clone();
         if let Some(snapshot) = self.vector_snapshot_before(end.sequence).await? {

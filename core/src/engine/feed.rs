@@ -15,7 +15,7 @@ use crate::{
     id::VersionId,
     log::{
         Position,
-        recovery::{Follower, Next},
+        recovery::{Follower, Next, Replayed, Visit},
         segment::{self, SegmentHeader},
     },
     storage::{AsyncStorage, FileName, read_full},
@@ -78,7 +78,7 @@ impl<S: AsyncStorage> Engine<S> {
         let from = self.place_before(token).await?;
         let mut feed = Feed { follower: Follower::new(self.database, self.actor, from), filter };
         while feed.follower.position.sequence < token {
-            step(&mut feed.follower, self, |_| Ok(())).await?;
+            step(&mut feed.follower, self, &mut |_| Ok(())).await?;
         }
         Ok(feed)
     }
@@ -123,11 +123,16 @@ impl Feed {
         let published = engine.published();
         if bug::active(Bug::WatchSkipsGroup) && self.follower.position.sequence + 1 < published {
             self.follower.refresh();
-            step(&mut self.follower, engine, |_| Ok(())).await?;
+            step(&mut self.follower, engine, &mut |_| Ok(())).await?;
         }
         while self.follower.position.sequence < published {
             let filter = self.filter.clone();
-            let event = step(&mut self.follower, engine, |replayed| event_of(&filter, &replayed)).await?;
+            let mut event = None;
+            let mut visit = |replayed: Replayed<'_>| {
+                event = event_of(&filter, &replayed)?;
+                Ok(())
+            };
+            step(&mut self.follower, engine, &mut visit).await?;
             if event.is_some() {
                 return Ok(event);
             }
@@ -153,12 +158,15 @@ impl Feed {
             )));
         }
         while self.token() < published {
-            let version = step(&mut self.follower, engine, |replayed| {
+            let mut version = None;
+            let mut visit = |replayed: Replayed<'_>| {
                 let header = &replayed.commit.header;
-                Ok((header.token == Some(token)).then_some(header.version))
-            });
-            if let Some(version) = version.await? {
-                return Ok(Some(version));
+                version = (header.token == Some(token)).then_some(header.version);
+                Ok(())
+            };
+            step(&mut self.follower, engine, &mut visit).await?;
+            if version.is_some() {
+                return Ok(version);
             }
         }
         Ok(None)
@@ -167,15 +175,15 @@ impl Feed {
 
 /// Goes over one frame that is known to be there.
 #[driven]
-pub(super) async fn step<S: AsyncStorage, R: Default>(
+pub(super) async fn step<S: AsyncStorage>(
     follower: &mut Follower,
     engine: &Engine<S>,
-    mut visit: impl FnMut(crate::log::recovery::Replayed<'_>) -> Result<R>,
-) -> Result<R> {
+    visit: &mut Visit<'_>,
+) -> Result<()> {
     // What was read ahead may be older than what has been written since, and the frame may be in the next segment.
     for attempt in 0..3 {
-        if let Some(result) = follower.next(&engine.storage, &mut visit).await? {
-            return Ok(result);
+        if follower.next(&engine.storage, visit).await? {
+            return Ok(());
         }
         follower.refresh();
         if attempt == 1 && follower.enter_next(&engine.storage).await? != Next::Entered {
@@ -186,7 +194,7 @@ pub(super) async fn step<S: AsyncStorage, R: Default>(
     Err(Error::corrupt(FileName::Segment(at.segment), at.offset, "a published commit is damaged or missing"))
 }
 
-fn event_of(filter: &FeedFilter, replayed: &crate::log::recovery::Replayed<'_>) -> Result<Option<Event>> {
+fn event_of(filter: &FeedFilter, replayed: &Replayed<'_>) -> Result<Option<Event>> {
     let header = &replayed.commit.header;
     let (offsets, _) = header.record_offsets();
     let wanted: Vec<bool> = header.changes.iter().map(|c| filter.wants(&c.collection, &c.key)).collect();

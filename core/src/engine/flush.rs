@@ -190,7 +190,7 @@ impl<S: AsyncStorage> Engine<S> {
     }
 
     /// Cuts the log back to `end`, durably, so that what was taken back cannot come back after a crash.
-    async fn cut_back(&self, end: Position) -> Result<()> {
+    pub(super) async fn cut_back(&self, end: Position) -> Result<()> {
         let later: Vec<_> = (self.storage.list().await?.into_iter().map(|info| info.name))
             .filter(|name| matches!(name, FileName::Segment(number) if *number > end.segment))
             .collect();

@@ -38,6 +38,8 @@ pub struct Info {
     pub chain: String,
     /// Log segments.
     pub segments: u64,
+    /// How many of them are compressed.
+    pub packed_segments: u64,
     /// Bytes of log files.
     pub log_bytes: u64,
     /// Index tables.
@@ -90,11 +92,15 @@ impl<S: AsyncStorage> Engine<S> {
     /// What the database is. Lists the files.
     pub(crate) async fn info(&self) -> Result<Info> {
         self.check_open()?;
-        let (mut log_bytes, mut index_bytes, mut total_bytes) = (0, 0, 0);
+        let (mut log_bytes, mut packed_segments, mut index_bytes, mut total_bytes) = (0, 0, 0, 0);
         for info in self.storage.list().await? {
             total_bytes += info.bytes;
             match info.name {
                 FileName::Segment(_) => log_bytes += info.bytes,
+                FileName::Packed(_) => {
+                    packed_segments += 1;
+                    log_bytes += info.bytes;
+                }
                 FileName::Table(_) => index_bytes += info.bytes,
                 _ => {}
             }
@@ -117,6 +123,7 @@ impl<S: AsyncStorage> Engine<S> {
             newest: (end.sequence > 0).then_some(newest),
             chain: format!("{}", CommitId(end.chain)),
             segments: self.segments.read().len() as u64,
+            packed_segments,
             log_bytes,
             tables: self.state().tables.len() as u64,
             index_bytes,

@@ -24,7 +24,7 @@ use crate::{
     },
     storage::{AsyncStorage, FileName},
 };
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
 
 /// A tail of this part of a due checkpoint's is left in the log at close (256 KiB): reading it back costs less than a table.
@@ -50,6 +50,17 @@ pub(crate) struct Merge {
     job: MergeJob,
     number: u32,
     oldest_first: Vec<u32>,
+}
+
+/// Which merge is begun when none is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// One that has become due.
+    Due,
+    /// That of all tables.
+    All,
+    /// None.
+    None,
 }
 
 #[driven]
@@ -215,13 +226,13 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(())
     }
 
-    /// Takes one step of a merge, beginning one if it is due. Returns whether there is more to do.
-    pub(crate) async fn merge_step(&self) -> Result<bool> {
+    /// Takes one step of a merge, beginning one as it says if none is under way. Returns whether there may be more to do.
+    pub(crate) async fn merge_step(&self, begin: Begin) -> Result<bool> {
         self.check_writable()?;
         let under_way = self.files.lock().merge.take();
         let mut merge = match under_way {
             Some(merge) => merge,
-            None => match self.begin_merge().await? {
+            None => match self.begin_merge(begin).await? {
                 Some(merge) => merge,
                 None => return Ok(false),
             },
@@ -242,11 +253,16 @@ impl<S: AsyncStorage> Engine<S> {
         }
     }
 
-    async fn begin_merge(&self) -> Result<Option<Merge>> {
+    async fn begin_merge(&self, begin: Begin) -> Result<Option<Merge>> {
         let oldest_first: Vec<_> = self.state().tables.iter().rev().cloned().collect();
         let size = |table: &Arc<Table>| TableSize { number: table.info().number, bytes: table.info().bytes };
         let sizes: Vec<_> = oldest_first.iter().map(size).collect();
-        let Some(tables) = pick_merge(&sizes).and_then(|range| oldest_first.get(range)) else { return Ok(None) };
+        let picked = match begin {
+            Begin::Due => pick_merge(&sizes),
+            Begin::All => (sizes.len() > 1).then_some(0..sizes.len()),
+            Begin::None => None,
+        };
+        let Some(tables) = picked.and_then(|range| oldest_first.get(range)) else { return Ok(None) };
         let number = self.next_file();
         self.discard(FileName::Table(number)).await;
         let job = MergeJob::begin(&self.storage, tables, number, key::filter_part).await?;
@@ -306,7 +322,8 @@ impl<S: AsyncStorage> Engine<S> {
             return Ok(());
         }
         let settled = !self.options.read_only && !self.is_poisoned.load(Ordering::Acquire);
-        let result = if settled { self.settle().await } else { Ok(()) };
+        // On the heap: whoever closes is at the top of many futures within each other, more than compilers go along with.
+        let result = if settled { Box::pin(self.settle()).await } else { Ok(()) };
         self.closed.store(true, Ordering::Release);
         let released = self.storage.close().await;
         result.and(released)
@@ -336,9 +353,9 @@ impl<S: AsyncStorage> Engine<S> {
         if before.durable != end {
             self.write_root(Root { generation: before.generation + 1, durable: end, ..before }).await?;
         }
-        let abandoned = self.files.lock().merge.take();
-        if let Some(merge) = abandoned {
-            self.discard(FileName::Table(merge.number)).await;
+        let merging = self.files.lock().merge.take().map(|merge| FileName::Table(merge.number));
+        for abandoned in merging.into_iter().chain(self.abandon_compaction()) {
+            self.discard(abandoned).await;
         }
         self.sweep().await
     }

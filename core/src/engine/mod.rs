@@ -9,6 +9,7 @@ pub(crate) mod cache;
 mod cached_part;
 mod changes;
 mod commit;
+mod compact;
 mod doorkeeper;
 mod draft;
 mod export;
@@ -42,6 +43,7 @@ pub(crate) use flush::Outcome;
 pub(crate) use history::LogScan;
 pub use info::{Info, Stats};
 pub use lineage::{Direction, Lineage, LineageEdge};
+pub(crate) use maintain::Begin as MergeBegin;
 pub use moment::Tag;
 pub(crate) use moment::tag_exists;
 pub(crate) use read::LastVersion;
@@ -61,6 +63,7 @@ use crate::{
     log::{
         Position,
         root::{ActorState, Manifest, Root, SegmentInfo},
+        unpacking::Unpacking,
         writer::{LogWriter, Medium},
     },
     sorted::SortedMap,
@@ -93,7 +96,7 @@ pub(crate) struct EngineOptions {
 
 /// An open database.
 pub(crate) struct Engine<S> {
-    storage: S,
+    storage: Unpacking<S>,
     host: Arc<dyn Host>,
     options: EngineOptions,
     database: DatabaseId,
@@ -115,6 +118,7 @@ pub(crate) struct Engine<S> {
     medium: Mutex<Option<Medium>>,
     segments: RwLock<Vec<SegmentInfo>>,
     files: Mutex<Files>,
+    compaction: Mutex<compact::Compaction>,
     documents: Pool<Document>,
     parts: Pool<CachedPart>,
     doorkeeper: Doorkeeper,
@@ -174,7 +178,7 @@ struct Counters {
 
 impl<S: AsyncStorage> Engine<S> {
     pub(crate) fn storage(&self) -> &S {
-        &self.storage
+        self.storage.inner()
     }
 
     pub(crate) fn published(&self) -> u64 {
@@ -231,8 +235,13 @@ impl<S: AsyncStorage> Engine<S> {
         self.is_poisoned.store(true, Ordering::Release);
     }
 
-    fn blocks(&self) -> Blocks<'_, S, Self> {
+    fn blocks(&self) -> Blocks<'_, Unpacking<S>> {
         Blocks { storage: &self.storage, cache: self }
+    }
+
+    /// What is left of the cache's budget for documents and blocks.
+    fn cache_budget(&self) -> usize {
+        self.options.cache_bytes - self.storage.bytes().min(self.options.cache_bytes)
     }
 
     fn learn_actor(&self, actor: ActorId) -> Result<()> {

@@ -18,6 +18,7 @@ use crate::{
         recovery,
         root::{Manifest, Root, SegmentInfo},
         segment::{self, SegmentHeader},
+        unpacking::Unpacking,
         writer::{self, LogWriter, Medium, Placed},
     },
     sort::sort_by,
@@ -26,6 +27,9 @@ use crate::{
 };
 use alloc::{format, sync::Arc, vec, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicU64};
+
+/// The part of the cache that decompressed blocks of the log may have.
+const UNPACKED_PART: usize = 16;
 
 #[driven]
 impl<S: AsyncStorage> Engine<S> {
@@ -43,6 +47,7 @@ impl<S: AsyncStorage> Engine<S> {
             Some(root) => (root, false),
             None => (create(&storage, &*host, options).await?, true),
         };
+        let storage = Unpacking::new(storage, root.database, options.cache_bytes / UNPACKED_PART);
         let manifest = Manifest::read(&storage, &root).await?;
         if !options.read_only && !made && !bug::active(Bug::RootUnsyncedAtOpen) {
             // Who wrote this slot may have been killed before its sync, or have seen that fail: were it lost later, the slot
@@ -58,7 +63,7 @@ impl<S: AsyncStorage> Engine<S> {
         let memtable = Memtable::new();
         let mut foreign_documents = Vec::new();
         let mut tail_bytes = 0;
-        let recovered = recovery::replay(&storage, &root, &manifest, !options.read_only, |replayed| {
+        let recovered = recovery::replay(&storage, &root, &manifest, !options.read_only, &mut |replayed| {
             let header = &replayed.commit.header;
             let foreign = header.version.actor != manifest.actor;
             let records_at = (crate::log::frame::HEADER_BYTES + replayed.commit.records_at) as u64;
@@ -123,6 +128,7 @@ impl<S: AsyncStorage> Engine<S> {
                 frozen_at: None,
                 merge: None,
             }),
+            compaction: Mutex::new(Default::default()),
             documents: super::cache::Pool::new(options.cache_bytes - part_bytes),
             parts: super::cache::Pool::new(part_bytes),
             doorkeeper: super::doorkeeper::Doorkeeper::new(options.cache_bytes),
@@ -147,17 +153,20 @@ impl<S: AsyncStorage> Engine<S> {
         Ok(engine)
     }
 
-    /// Removes files that no root names: left by a checkpoint or merge that a crash ended.
+    /// Removes files that do not count: left by a checkpoint, merge or compaction that a crash ended.
     async fn remove_strays(&self) -> Result<()> {
         let (manifest, live) = {
             let files = self.files.lock();
             (files.root.manifest, files.manifest.tables.iter().map(|t| t.number).collect::<Vec<_>>())
         };
-        for info in self.storage.list().await? {
+        let files = self.storage.list().await?;
+        for info in &files {
             let stray = match info.name {
                 FileName::Manifest(number) => number != manifest,
                 FileName::Table(number) => !live.contains(&number),
                 FileName::Vectors(number) => self.is_unfinished_snapshot(number).await?,
+                // It was not finished, or not known to be, before the segment was removed.
+                FileName::Packed(number) => files.iter().any(|other| other.name == FileName::Segment(number)),
                 FileName::Root | FileName::Segment(_) => false,
             };
             if stray {

@@ -64,7 +64,7 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// Puts a document that was read at a sequence into the cache, if there is room or it is read again and again.
     fn keep(&self, hash: u64, document: &Document, read_at: u64) {
-        let budget = self.options.cache_bytes;
+        let budget = self.cache_budget();
         let full = self.documents.bytes() + self.parts.bytes() + document.bytes() > budget;
         if full && !self.doorkeeper.knows(hash) {
             return;
@@ -120,7 +120,10 @@ impl<S: AsyncStorage> Engine<S> {
             return Err(Error::new(ErrorCode::NotFound, "the version is a deletion: it has no value"));
         };
         self.counters.values_read.fetch_add(1, Ordering::Relaxed);
-        reader::read_value(&self.storage, at, |value| head.with(value)).await
+        let (mut head, mut document) = (Some(head), None);
+        let mut use_it = |value: &[u8]| document = head.take().map(|head| head.with(value));
+        reader::read_value(&self.storage, at, &mut use_it).await?;
+        document.ok_or_else(|| Error::new(ErrorCode::Corrupt, "the value of the version was not read"))
     }
 
     /// The document at one of its versions; `None` for a deletion.

@@ -103,10 +103,7 @@ impl<S: AsyncStorage> Engine<S> {
     pub(crate) async fn verify(&self, progress: &mut Progress<'_>) -> Result<VerifyReport> {
         self.check_open()?;
         let view = self.exact_view();
-        let log_bytes: u64 = (self.storage.list().await?.iter())
-            .filter(|info| matches!(info.name, FileName::Segment(_)))
-            .map(|info| info.bytes)
-            .sum();
+        let log_bytes = self.log_bytes().await?;
         let mut report = VerifyReport { tables: view.state.tables.len() as u64, ..VerifyReport::default() };
         if let Err(e) = self.verify_root().await {
             report.damage(e)?;
@@ -127,6 +124,20 @@ impl<S: AsyncStorage> Engine<S> {
             report.damage(e)?;
         }
         Ok(report)
+    }
+
+    /// Bytes of all segments, packed ones as they were; those that cannot be read are not counted.
+    async fn log_bytes(&self) -> Result<u64> {
+        let files = self.storage.list().await?;
+        let numbers: Vec<u32> = self.segments.read().iter().map(|s| s.number).collect();
+        let mut bytes = 0;
+        for number in numbers {
+            bytes += match files.iter().find(|info| info.name == FileName::Segment(number)) {
+                Some(info) => info.bytes,
+                None => self.storage.packed(number).await.map_or(0, |packed| packed.header.segment_bytes),
+            };
+        }
+        Ok(bytes)
     }
 
     async fn verify_root(&self) -> Result<()> {
@@ -173,7 +184,13 @@ impl<S: AsyncStorage> Engine<S> {
         report.segments = 1;
         while follower.position.sequence < view.sequence {
             let at = follower.position;
-            match follower.next(&self.storage, |replayed| check_commit(&replayed)).await? {
+            let mut checked = None;
+            let mut visit = |replayed: Replayed<'_>| {
+                checked = Some(check_commit(&replayed)?);
+                Ok(())
+            };
+            follower.next(&self.storage, &mut visit).await?;
+            match checked {
                 Some(checked) => {
                     report.log_bytes += follower.position.offset - at.offset;
                     let position = follower.position;

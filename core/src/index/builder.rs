@@ -64,7 +64,7 @@ impl TableBuilder {
         Ok(TableBuilder {
             name,
             number,
-            salt: layout::table_salt(database, number),
+            salt: crc::file_salt(database, number),
             filter_part,
             block: BlockBuilder::default(),
             filter: FilterBuilder::default(),
@@ -114,7 +114,7 @@ impl TableBuilder {
     }
 
     fn end_block(&mut self) -> Result<()> {
-        let salt = layout::block_salt(self.salt, self.blocks);
+        let salt = crc::block_salt(self.salt, self.blocks);
         let length = self.block.finish(salt, &mut self.output);
         fences::encode_fence(&mut self.fences, length, &self.fence);
         if self.fences.len() > u32::MAX as usize - limits::TABLE_BLOCK_BYTES_MAX * 4 {

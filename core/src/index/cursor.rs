@@ -5,7 +5,7 @@
 use super::{
     memtable::{KeyedEntry, Memtable},
     payload::Payload,
-    table::{BlockCache, Blocks, Found, Table},
+    table::{Blocks, Found, Table},
 };
 use crate::{error::Result, storage::AsyncStorage};
 use alloc::{sync::Arc, vec::Vec};
@@ -40,25 +40,17 @@ impl TableCursor {
     }
 
     /// Moves to the first entry at or after `key`, and returns whether there is one.
-    pub(crate) async fn seek<S: AsyncStorage, C: BlockCache>(
-        &mut self,
-        blocks: Blocks<'_, S, C>,
-        key: &[u8],
-    ) -> Result<bool> {
+    pub(crate) async fn seek<S: AsyncStorage>(&mut self, blocks: Blocks<'_, S>, key: &[u8]) -> Result<bool> {
         self.table.find_first(blocks, key, &mut self.found).await
     }
 
     /// Moves to the last entry before `bound`, and returns whether there is one.
-    pub(crate) async fn seek_back<S: AsyncStorage, C: BlockCache>(
-        &mut self,
-        blocks: Blocks<'_, S, C>,
-        bound: &[u8],
-    ) -> Result<bool> {
+    pub(crate) async fn seek_back<S: AsyncStorage>(&mut self, blocks: Blocks<'_, S>, bound: &[u8]) -> Result<bool> {
         self.table.find_last_before(blocks, bound, &mut self.found).await
     }
 
     /// Moves to the next entry, and returns whether there is one. On a cursor that is not valid it stays so.
-    pub(crate) async fn next<S: AsyncStorage, C: BlockCache>(&mut self, blocks: Blocks<'_, S, C>) -> Result<bool> {
+    pub(crate) async fn next<S: AsyncStorage>(&mut self, blocks: Blocks<'_, S>) -> Result<bool> {
         let Some(block) = self.found.block.take().filter(|_| self.valid()) else { return Ok(false) };
         let number = self.found.number;
         if self.found.enter(&self.table, number, block, |cursor, block| cursor.next(block))? {
@@ -162,29 +154,21 @@ impl Source {
         }
     }
 
-    pub(crate) async fn seek<S: AsyncStorage, C: BlockCache>(
-        &mut self,
-        blocks: Blocks<'_, S, C>,
-        key: &[u8],
-    ) -> Result<bool> {
+    pub(crate) async fn seek<S: AsyncStorage>(&mut self, blocks: Blocks<'_, S>, key: &[u8]) -> Result<bool> {
         match self {
             Source::Memtable(cursor) => Ok(cursor.seek(key)),
             Source::Table(cursor) => cursor.seek(blocks, key).await,
         }
     }
 
-    pub(crate) async fn seek_back<S: AsyncStorage, C: BlockCache>(
-        &mut self,
-        blocks: Blocks<'_, S, C>,
-        bound: &[u8],
-    ) -> Result<bool> {
+    pub(crate) async fn seek_back<S: AsyncStorage>(&mut self, blocks: Blocks<'_, S>, bound: &[u8]) -> Result<bool> {
         match self {
             Source::Memtable(cursor) => Ok(cursor.seek_back(bound)),
             Source::Table(cursor) => cursor.seek_back(blocks, bound).await,
         }
     }
 
-    pub(crate) async fn next<S: AsyncStorage, C: BlockCache>(&mut self, blocks: Blocks<'_, S, C>) -> Result<bool> {
+    pub(crate) async fn next<S: AsyncStorage>(&mut self, blocks: Blocks<'_, S>) -> Result<bool> {
         match self {
             Source::Memtable(cursor) => Ok(cursor.next()),
             Source::Table(cursor) => cursor.next(blocks).await,

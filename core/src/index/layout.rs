@@ -28,16 +28,6 @@ const VERSION: u32 = 1;
 pub(crate) const HEADER_BYTES: usize = 36;
 pub(crate) const FOOTER_BYTES: usize = 64;
 
-/// What the checksums of a table are seeded with.
-pub(crate) fn table_salt(database: DatabaseId, number: u32) -> u32 {
-    crc::salted(crc::hash(&database.0), &number.to_le_bytes())
-}
-
-/// What the checksum of one block of it is seeded with.
-pub(crate) fn block_salt(table_salt: u32, block: u32) -> u32 {
-    crc::salted(table_salt, &block.to_le_bytes())
-}
-
 /// Takes numbers off the front of bytes whose length is known to be right.
 struct Fields<'a>(&'a [u8]);
 
@@ -62,7 +52,7 @@ pub(crate) fn encode_header(database: DatabaseId, number: u32) -> Vec<u8> {
     out.extend_from_slice(&VERSION.to_le_bytes());
     out.extend_from_slice(&number.to_le_bytes());
     out.extend_from_slice(&database.0);
-    let crc = crc::salted(table_salt(database, number), &out);
+    let crc = crc::salted(crc::file_salt(database, number), &out);
     out.extend_from_slice(&crc.to_le_bytes());
     out
 }
@@ -78,7 +68,7 @@ pub(crate) fn check_header(bytes: &[u8; HEADER_BYTES], database: DatabaseId, num
         return corrupt("this is not an index table");
     }
     let body = bytes.get(..HEADER_BYTES - 4).unwrap_or_default();
-    if crc != crc::salted(table_salt(found_database, found), body) {
+    if crc != crc::salted(crc::file_salt(found_database, found), body) {
         return corrupt("the header's checksum does not match");
     }
     if version != VERSION {

@@ -4,11 +4,7 @@
 //! stand on an entry, sorted by their keys and then by age; moving on re-sorts only what moved, which is one comparison an
 //! entry while one source is ahead.
 
-use super::{
-    cursor::Source,
-    payload::Payload,
-    table::{BlockCache, Blocks},
-};
+use super::{cursor::Source, payload::Payload, table::Blocks};
 use crate::{
     bug::{self, Bug},
     error::Result,
@@ -67,11 +63,7 @@ impl MergeCursor {
     }
 
     /// Moves to the first entry at or after `key`, and returns whether there is one.
-    pub(crate) async fn seek<S: AsyncStorage, C: BlockCache>(
-        &mut self,
-        blocks: Blocks<'_, S, C>,
-        key: &[u8],
-    ) -> Result<bool> {
+    pub(crate) async fn seek<S: AsyncStorage>(&mut self, blocks: Blocks<'_, S>, key: &[u8]) -> Result<bool> {
         self.order.clear();
         self.bound = None;
         for source in &mut self.sources {
@@ -88,7 +80,7 @@ impl MergeCursor {
     }
 
     /// Moves to the next entry, and returns whether there is one. On a cursor that is not valid it stays so.
-    pub(crate) async fn next<S: AsyncStorage, C: BlockCache>(&mut self, blocks: Blocks<'_, S, C>) -> Result<bool> {
+    pub(crate) async fn next<S: AsyncStorage>(&mut self, blocks: Blocks<'_, S>) -> Result<bool> {
         if !self.valid() {
             return Ok(false);
         }
@@ -110,11 +102,7 @@ impl MergeCursor {
     }
 
     /// Moves the source at a place of `order` on, and itself to its new place.
-    async fn advance<S: AsyncStorage, C: BlockCache>(
-        &mut self,
-        blocks: Blocks<'_, S, C>,
-        mut place: usize,
-    ) -> Result<()> {
+    async fn advance<S: AsyncStorage>(&mut self, blocks: Blocks<'_, S>, mut place: usize) -> Result<()> {
         let Some(&moved) = self.order.get(place) else { return Ok(()) };
         let Some(source) = self.sources.get_mut(moved) else { return Ok(()) };
         if !source.next(blocks).await? {
@@ -133,11 +121,7 @@ impl MergeCursor {
 
     /// Moves to the last entry before `bound`, and returns whether there is one. `next` goes on upwards from there; calling
     /// it again with the key that it found goes on downwards, and moves only the sources that stand on that key.
-    pub(crate) async fn seek_back<S: AsyncStorage, C: BlockCache>(
-        &mut self,
-        blocks: Blocks<'_, S, C>,
-        bound: &[u8],
-    ) -> Result<bool> {
+    pub(crate) async fn seek_back<S: AsyncStorage>(&mut self, blocks: Blocks<'_, S>, bound: &[u8]) -> Result<bool> {
         self.order.clear();
         // Sources that already stand before a lower bound stand right: nothing lies between them and the old bound.
         let downwards = self.bound.take().is_some_and(|last| bound <= &*last);

@@ -42,19 +42,19 @@ impl BlockCache for NoCache {
 }
 
 /// Where blocks come from.
-#[derive(Debug)]
-pub(crate) struct Blocks<'a, S, C> {
+pub(crate) struct Blocks<'a, S> {
     pub storage: &'a S,
-    pub cache: &'a C,
+    /// No type of its own: the code that reads tables is there once.
+    pub cache: &'a dyn BlockCache,
 }
 
-impl<S, C> Clone for Blocks<'_, S, C> {
+impl<S> Clone for Blocks<'_, S> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<S, C> Copy for Blocks<'_, S, C> {}
+impl<S> Copy for Blocks<'_, S> {}
 
 /// An entry that a lookup found, with the block it is in. Made once and used for many lookups, it costs no allocation.
 #[derive(Debug, Default)]
@@ -129,7 +129,7 @@ impl Table {
         bytes: u64,
     ) -> Result<Table> {
         let name = FileName::Table(number);
-        let salt = layout::table_salt(database, number);
+        let salt = crc::file_salt(database, number);
         let footer_offset = bytes
             .checked_sub(FOOTER_BYTES as u64)
             .filter(|offset| *offset >= HEADER_BYTES as u64)
@@ -205,9 +205,9 @@ impl Table {
     }
 
     /// Finds the first entry at or after `key`, and returns whether there is one. Reads a block or two.
-    pub(crate) async fn find_first<S: AsyncStorage, C: BlockCache>(
+    pub(crate) async fn find_first<S: AsyncStorage>(
         &self,
-        blocks: Blocks<'_, S, C>,
+        blocks: Blocks<'_, S>,
         key: &[u8],
         found: &mut Found,
     ) -> Result<bool> {
@@ -224,9 +224,9 @@ impl Table {
     }
 
     /// Moves to the first entry of a block, if there is such a block.
-    pub(super) async fn first_of<S: AsyncStorage, C: BlockCache>(
+    pub(super) async fn first_of<S: AsyncStorage>(
         &self,
-        blocks: Blocks<'_, S, C>,
+        blocks: Blocks<'_, S>,
         number: usize,
         found: &mut Found,
     ) -> Result<bool> {
@@ -239,9 +239,9 @@ impl Table {
     }
 
     /// Finds the last entry before `bound`, and returns whether there is one. Reads a block or two.
-    pub(crate) async fn find_last_before<S: AsyncStorage, C: BlockCache>(
+    pub(crate) async fn find_last_before<S: AsyncStorage>(
         &self,
-        blocks: Blocks<'_, S, C>,
+        blocks: Blocks<'_, S>,
         bound: &[u8],
         found: &mut Found,
     ) -> Result<bool> {
@@ -259,11 +259,7 @@ impl Table {
         found.enter(self, number, block, |cursor, block| cursor.seek_back(block, None))
     }
 
-    pub(super) async fn block<S: AsyncStorage, C: BlockCache>(
-        &self,
-        blocks: Blocks<'_, S, C>,
-        number: usize,
-    ) -> Result<Arc<Block>> {
+    pub(super) async fn block<S: AsyncStorage>(&self, blocks: Blocks<'_, S>, number: usize) -> Result<Arc<Block>> {
         if let Some(block) = blocks.cache.get(self.info.number, number as u32) {
             return Ok(block);
         }
@@ -277,7 +273,7 @@ impl Table {
         let (offset, length) = self.fences.place(number).unwrap_or_default();
         let mut bytes = vec![0; length];
         read_exactly(storage, name, offset, &mut bytes).await?;
-        let salt = layout::block_salt(self.salt, number as u32);
+        let salt = crc::block_salt(self.salt, number as u32);
         Block::verify(bytes, salt).map_err(|what| self.corrupt_block(number, what))
     }
 

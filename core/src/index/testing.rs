@@ -138,7 +138,7 @@ impl Bench {
         Bench { raw, storage, cache: KeepAll::default() }
     }
 
-    pub(super) fn blocks(&self) -> Blocks<'_, Arc<dyn Storage>, KeepAll> {
+    pub(super) fn blocks(&self) -> Blocks<'_, Arc<dyn Storage>> {
         Blocks { storage: &self.storage, cache: &self.cache }
     }
 

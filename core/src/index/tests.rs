@@ -203,11 +203,11 @@ proptest! {
     fn a_damaged_table_with_right_checksums_never_panics(
         place in any::<proptest::sample::Index>(), bytes in proptest::collection::vec(any::<u8>(), 1..9), tail: bool,
     ) {
-        use super::layout::{FOOTER_BYTES, Footer, HEADER_BYTES, block_salt, table_salt};
+        use super::layout::{FOOTER_BYTES, Footer, HEADER_BYTES};
         use crate::codec::crc;
         let (bench, model) = small_table();
         let mut file = bench.raw.bytes(FileName::Table(1));
-        let (salt, end, file_bytes) = (table_salt(DATABASE, 1), file.len() - FOOTER_BYTES, file.len() as u64);
+        let (salt, end, file_bytes) = (crc::file_salt(DATABASE, 1), file.len() - FOOTER_BYTES, file.len() as u64);
         let mut footer = Footer::decode(file.last_chunk().unwrap(), salt, file_bytes).unwrap();
         let ends: Vec<usize> = {
             let fences = &file[(footer.filter_offset + footer.filter_bytes) as usize..end];
@@ -221,7 +221,7 @@ proptest! {
 
         let mut start = HEADER_BYTES;
         for (block, block_end) in ends.into_iter().enumerate() {
-            let crc = crc::salted(block_salt(salt, block as u32), &file[start..block_end - 4]);
+            let crc = crc::salted(crc::block_salt(salt, block as u32), &file[start..block_end - 4]);
             file[block_end - 4..block_end].copy_from_slice(&crc.to_le_bytes());
             start = block_end;
         }
@@ -338,7 +338,7 @@ fn a_newer_format_is_not_called_corrupt() {
     let (bench, _) = small_table();
     let mut bytes = bench.raw.bytes(FileName::Table(1));
     bytes[8] = 2;
-    let crc = crate::codec::crc::salted(super::layout::table_salt(DATABASE, 1), &bytes[..32]);
+    let crc = crate::codec::crc::salted(crate::codec::crc::file_salt(DATABASE, 1), &bytes[..32]);
     bytes[32..36].copy_from_slice(&crc.to_le_bytes());
     bench.raw.replace(FileName::Table(1), bytes);
     assert!(bench.open(1).unwrap_err().is(ErrorCode::UnsupportedFormat));

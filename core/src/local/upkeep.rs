@@ -3,7 +3,7 @@
 use super::Inner;
 use crate::{
     ErrorCode, Result,
-    engine::{Export, Hits, Search, VectorStep, View, model::Durability},
+    engine::{Export, Hits, MergeBegin, Search, VectorStep, View, model::Durability},
     storage::AsyncStorage,
     vector::hnsw::parallel::Sequential,
 };
@@ -47,12 +47,30 @@ impl<S: AsyncStorage> Inner<S> {
         self.checkpoint_in_turn().await
     }
 
+    /// Takes one step of a compaction. Whoever asks for one begins with `begin`, as often as there are some, and goes on
+    /// without until there is no more to do.
+    pub(crate) async fn compact(&self, begin: bool) -> Result<bool> {
+        self.engine.check_writable()?;
+        let _turn = self.maintenance.acquire().await;
+        if begin {
+            self.checkpoint_and(true).await?;
+        }
+        self.engine.compact_step().await
+    }
+
     async fn checkpoint_in_turn(&self) -> Result<()> {
+        self.checkpoint_and(false).await
+    }
+
+    async fn checkpoint_and(&self, compact: bool) -> Result<()> {
         // One that failed before is finished first.
         self.engine.finish_checkpoint().await?;
         {
             let _gate = self.gate.acquire().await;
             let _flush = self.flusher.acquire().await;
+            if compact {
+                self.engine.begin_compaction().await?;
+            }
             self.engine.begin_checkpoint().await?;
         }
         self.published.raise();
@@ -66,7 +84,7 @@ impl<S: AsyncStorage> Inner<S> {
             self.checkpoint_in_turn().await?;
         }
         for _ in 0..steps {
-            if !self.engine.merge_step().await? && !self.vector_step().await? {
+            if !self.engine.merge_step(MergeBegin::Due).await? && !self.vector_step().await? {
                 self.vectors_lag.set(false);
                 return Ok(false);
             }

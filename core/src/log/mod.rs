@@ -3,10 +3,12 @@
 
 pub(crate) mod frame;
 mod manifest;
+pub(crate) mod packed;
 pub(crate) mod reader;
 pub(crate) mod recovery;
 pub(crate) mod root;
 pub(crate) mod segment;
+pub(crate) mod unpacking;
 pub(crate) mod writer;
 
 use crate::id::CommitId;

@@ -155,13 +155,13 @@ pub(crate) async fn read_frame<S: AsyncStorage>(
     }
 }
 
-/// Reads the value of a record that the index names.
+/// Reads the value of a record that the index names, and shows it to `use_it`, once.
 #[driven]
-pub(crate) async fn read_value<S: AsyncStorage, R>(
+pub(crate) async fn read_value<S: AsyncStorage>(
     storage: &S,
     at: Location,
-    use_it: impl FnOnce(&[u8]) -> R,
-) -> Result<R> {
+    use_it: &mut dyn FnMut(&[u8]),
+) -> Result<()> {
     let file = FileName::Segment(at.segment);
     if at.bytes as usize > limits::VALUE_BYTES_MAX + commit::RECORD_OVERHEAD as usize {
         return Err(Error::corrupt(file, at.offset, "the index names a value larger than a value can be"));

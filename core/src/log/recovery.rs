@@ -46,6 +46,9 @@ pub(crate) struct Replayed<'a> {
     pub(crate) frame: Location,
 }
 
+/// Who is shown a commit. No type of its own: the code that goes over the log is there once.
+pub(crate) type Visit<'v> = dyn FnMut(Replayed<'_>) -> Result<()> + 'v;
+
 /// Follows the log from a position and checks that every frame continues the one before.
 pub(crate) struct Follower {
     database: DatabaseId,
@@ -66,13 +69,9 @@ impl Follower {
         self.reader.enter(self.database, self.position.segment, self.position.offset);
     }
 
-    /// Hands the next frame to `visit` and goes behind it; `Ok(None)` where no valid frame follows in this segment.
-    pub(crate) async fn next<S: AsyncStorage, R>(
-        &mut self,
-        storage: &S,
-        visit: impl FnOnce(Replayed<'_>) -> Result<R>,
-    ) -> Result<Option<R>> {
-        let Found::Frame(header) = self.reader.peek(storage).await? else { return Ok(None) };
+    /// Hands the next frame to `visit` and goes behind it; `false` where no valid frame follows in this segment.
+    pub(crate) async fn next<S: AsyncStorage>(&mut self, storage: &S, visit: &mut Visit<'_>) -> Result<bool> {
+        let Found::Frame(header) = self.reader.peek(storage).await? else { return Ok(false) };
         let at = |e: Error| located(e, self.position);
         let follows = header.sequence == self.position.sequence + 1
             && (header.link == frame::link(&self.position.chain) || bug::active(Bug::SkipChainCheck));
@@ -83,12 +82,12 @@ impl Follower {
         let id = commit.complete().map_err(at)?;
         let whole = frame::HEADER_BYTES as u32 + header.body_bytes;
         let location = Location { segment: self.position.segment, offset: self.position.offset, bytes: whole };
-        let result = visit(Replayed { sequence: header.sequence, commit, id, frame: location })?;
+        visit(Replayed { sequence: header.sequence, commit, id, frame: location })?;
         self.reader.advance(&header);
         self.position.offset = self.reader.offset();
         self.position.sequence = header.sequence;
         self.position.chain = extend(&self.position.chain, &id);
-        Ok(Some(result))
+        Ok(true)
     }
 
     /// Goes on in the next segment if there is one that continues here. `Ok(false)` if there is none.
@@ -189,7 +188,7 @@ pub(crate) async fn replay<S: AsyncStorage>(
     root: &Root,
     manifest: &Manifest,
     repair: bool,
-    mut apply: impl FnMut(Replayed<'_>) -> Result<()>,
+    apply: &mut Visit<'_>,
 ) -> Result<Recovered> {
     let mut actors: SortedMap<ActorId, ActorState> = manifest.actors.iter().copied().collect();
     let mut clock = manifest.clock;
@@ -197,13 +196,13 @@ pub(crate) async fn replay<S: AsyncStorage>(
     let mut follower = Follower::new(manifest.database, manifest.actor, manifest.checkpoint);
     let unfinished = loop {
         let advanced = follower
-            .next(storage, |replayed| {
+            .next(storage, &mut |replayed| {
                 note_commit(&mut actors, &mut clock, &replayed)?;
                 apply(replayed)
             })
             .await
             .map_err(|e| missing_segment(e, follower_segment(manifest, &new_segments)))?;
-        if advanced.is_some() {
+        if advanced {
             let at = follower.position;
             if at.sequence == root.durable.sequence && at.chain != root.durable.chain {
                 return Err(located(
@@ -226,7 +225,10 @@ pub(crate) async fn replay<S: AsyncStorage>(
     let end = follower.position;
     check_end(storage, root, &mut follower).await?;
     let file = FileName::Segment(end.segment);
-    let length = file_bytes(storage, file).await?;
+    let Some(length) = file_bytes(storage, file).await? else {
+        let what = "the segment is missing or damaged: the one before it is packed, so this one had been begun";
+        return Err(Error::corrupt(FileName::Segment(end.segment + 1), 0, what));
+    };
     // The padding behind the last frame may be missing: it is not part of what was acknowledged.
     if length + frame::ALIGNMENT <= end.offset {
         let what = format!("the segment ends here, and the checkpoint is at byte {}: it was cut short", end.offset);
@@ -337,10 +339,8 @@ async fn check_end<S: AsyncStorage>(storage: &S, root: &Root, follower: &mut Fol
 }
 
 #[driven]
-async fn file_bytes<S: AsyncStorage>(storage: &S, file: FileName) -> Result<u64> {
-    let files = storage.list().await?;
-    (files.iter().find(|info| info.name == file).map(|info| info.bytes))
-        .ok_or_else(|| Error::corrupt(file, 0, "the segment is missing"))
+async fn file_bytes<S: AsyncStorage>(storage: &S, file: FileName) -> Result<Option<u64>> {
+    Ok(storage.list().await?.iter().find(|info| info.name == file).map(|info| info.bytes))
 }
 
 #[driven]

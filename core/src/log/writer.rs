@@ -161,21 +161,23 @@ impl LogWriter {
 
     fn begin_segment(&mut self) {
         let before = self.end.offset;
-        self.end.segment += 1;
-        self.end.offset = segment::HEADER_BYTES;
-        self.salt = Salt::new(self.database, self.end.segment);
-        let header = SegmentHeader {
-            database: self.database,
-            number: self.end.segment,
-            sequence: self.end.sequence,
-            chain: self.end.chain,
-        };
-        self.runs.push(Run {
-            segment: self.end.segment,
-            offset: 0,
-            bytes: header.encode(),
-            begins_after: Some(before),
-        });
+        let (bytes, next) = self.next_segment();
+        self.enter(next);
+        self.runs.push(Run { segment: next.segment, offset: 0, bytes, begins_after: Some(before) });
+    }
+
+    /// The header of the segment behind the last one, and the place of its first frame.
+    pub(crate) fn next_segment(&self) -> (Vec<u8>, Position) {
+        let Position { sequence, chain, .. } = self.end;
+        let number = self.end.segment + 1;
+        let header = SegmentHeader { database: self.database, number, sequence, chain };
+        (header.encode(), Position { segment: number, offset: segment::HEADER_BYTES, sequence, chain })
+    }
+
+    /// Goes on in another segment.
+    pub(crate) fn enter(&mut self, place: Position) {
+        self.end = place;
+        self.salt = Salt::new(self.database, place.segment);
     }
 
     /// Takes what was laid out, for [`write_batch`]. `None` if there is nothing.
@@ -187,8 +189,7 @@ impl LogWriter {
     /// Gives up everything behind `end`, which was laid out but never written whole.
     pub(crate) fn roll_back(&mut self, end: Position) {
         self.runs.clear();
-        self.end = end;
-        self.salt = Salt::new(self.database, end.segment);
+        self.enter(end);
     }
 }
 
@@ -220,11 +221,10 @@ pub(crate) async fn write_batch<S: AsyncStorage>(storage: &S, batch: &Batch, med
         let mut bytes = run.bytes.as_slice();
         let mut offset = run.offset;
         if let Some(before) = run.begins_after {
-            finish_segment(storage, run.segment - 1, before, medium).await?;
-            begin_segment(storage, file, &bytes[..segment::HEADER_BYTES as usize]).await?;
+            let header = &bytes[..segment::HEADER_BYTES as usize];
+            enter_segment(storage, run.segment, before, header, medium).await?;
             bytes = &bytes[segment::HEADER_BYTES as usize..];
             offset = segment::HEADER_BYTES;
-            medium.filled = offset;
         }
         let end = offset + bytes.len() as u64;
         storage.write_at(file, offset, bytes).await?;
@@ -241,6 +241,21 @@ pub(crate) async fn sync_log<S: AsyncStorage>(storage: &S, segment: u32, medium:
         storage.sync(FileName::Segment(segment)).await?;
     }
     medium.dirty = false;
+    Ok(())
+}
+
+/// Makes the last segment, which ends at `before`, durable as a whole, and begins segment `number` behind it.
+#[driven]
+pub(crate) async fn enter_segment<S: AsyncStorage>(
+    storage: &S,
+    number: u32,
+    before: u64,
+    header: &[u8],
+    medium: &mut Medium,
+) -> Result<()> {
+    finish_segment(storage, number - 1, before, medium).await?;
+    begin_segment(storage, FileName::Segment(number), header).await?;
+    medium.filled = segment::HEADER_BYTES;
     Ok(())
 }
 

@@ -118,6 +118,7 @@ mod operation {
     pub(super) const CONFIGURE_VECTORS: u8 = 35;
     pub(super) const VECTOR_CONFIG: u8 = 36;
     pub(super) const VECTOR_INFO: u8 = 37;
+    pub(super) const COMPACT: u8 = 38;
 }
 
 /// One message of a batch.
@@ -321,6 +322,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
             operation::STATS => self.stats(given),
             operation::SYNC => self.sync(given).await,
             operation::CHECKPOINT => self.checkpoint(given).await,
+            operation::COMPACT => self.compact(given).await,
             operation::EXPORT => self.export(given).await,
             operation::EXPORT_READ => self.export_read(given).await,
             operation::SEARCH => self.search_vectors(given).await,

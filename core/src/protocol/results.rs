@@ -227,6 +227,7 @@ pub(super) fn info(info: &Info) -> Value {
         ("newest", info.newest.map_or(Value::Null, |newest| Value::Int(newest.to_bits()))),
         ("chain", Value::from(&*info.chain)),
         ("segments", number(info.segments)),
+        ("packed_segments", number(info.packed_segments)),
         ("log_bytes", number(info.log_bytes)),
         ("tables", number(info.tables)),
         ("index_bytes", number(info.index_bytes)),

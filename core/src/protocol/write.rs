@@ -294,6 +294,15 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         self.database.0.checkpoint().await?;
         Ok(Results::new())
     }
+
+    pub(super) async fn compact(&self, mut given: Arguments<'_>) -> Result<Results> {
+        let begin = given.bool("begin")?;
+        given.end()?;
+        let more = self.database.0.compact(begin).await?;
+        let mut out = Results::new();
+        results::encoded(&mut out, &crate::Value::Bool(more))?;
+        Ok(out)
+    }
 }
 
 /// The moment of a tag or restore, which outlives any snapshot.

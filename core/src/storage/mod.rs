@@ -26,6 +26,8 @@ pub enum FileName {
     Manifest(u32),
     /// A segment of the log.
     Segment(u32),
+    /// A segment of the log that was compressed, in its place.
+    Packed(u32),
     /// A sorted table of the index.
     Table(u32),
     /// A snapshot of the indexes of vectors.
@@ -38,6 +40,7 @@ impl fmt::Display for FileName {
             FileName::Root => f.write_str("root"),
             FileName::Manifest(n) => write!(f, "{n:08}.manifest"),
             FileName::Segment(n) => write!(f, "{n:08}.log"),
+            FileName::Packed(n) => write!(f, "{n:08}.packed"),
             FileName::Table(n) => write!(f, "{n:08}.index"),
             FileName::Vectors(n) => write!(f, "{n:08}.vectors"),
         }
@@ -55,6 +58,7 @@ impl FileName {
         let file = match kind {
             "manifest" => FileName::Manifest(number),
             "log" => FileName::Segment(number),
+            "packed" => FileName::Packed(number),
             "index" => FileName::Table(number),
             "vectors" => FileName::Vectors(number),
             _ => return None,

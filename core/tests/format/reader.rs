@@ -190,6 +190,59 @@ pub(crate) struct Version {
     pub(crate) expires_at: Option<i64>,
 }
 
+/// Reads a packed segment: the segment that it stands for, and how many blocks were and were not compressed.
+pub(crate) fn packed(file: &[u8], number: u32, root: &Root) -> (Vec<u8>, [usize; 2]) {
+    let salt = [&root.database[..], &number.to_le_bytes()];
+    let mut f = Fields::new(file);
+    assert_eq!(f.bytes(8, "magic"), b"KORUPACK");
+    assert_eq!(f.u32("format"), 1);
+    assert_eq!(f.u32("number of the segment"), number);
+    assert_eq!(f.array("database id"), root.database);
+    let segment_bytes = f.u64("bytes of the segment") as usize;
+    let block_bytes = f.u32("bytes of a block") as usize;
+    let blocks = segment_bytes.div_ceil(block_bytes);
+    assert_eq!(f.u32("checksum of the table"), crc(&[salt[0], salt[1], &file[52..52 + 8 * blocks]]));
+    assert_eq!(f.u32("checksum of the header"), crc(&[salt[0], salt[1], &file[..48]]));
+    let table: Vec<_> = (0..blocks).map(|_| (f.u32("bytes in the file") as usize, f.u32("checksum"))).collect();
+    let (mut segment, mut kinds) = (Vec::new(), [0; 2]);
+    for (number, (stored, checksum)) in (0_u32..).zip(table) {
+        let bytes = f.bytes(stored, "block");
+        assert_eq!(checksum, crc(&[salt[0], salt[1], &number.to_le_bytes(), bytes]));
+        let whole = (segment_bytes - segment.len()).min(block_bytes);
+        let block = if stored == whole { bytes.to_vec() } else { lz4(bytes) };
+        kinds[usize::from(stored == whole)] += 1;
+        assert_eq!(block.len(), whole);
+        segment.extend_from_slice(&block);
+    }
+    assert!(f.is_empty());
+    (segment, kinds)
+}
+
+/// Decompresses a block of LZ4.
+fn lz4(bytes: &[u8]) -> Vec<u8> {
+    let (mut f, mut out) = (Fields::new(bytes), Vec::new());
+    loop {
+        let token = usize::from(f.u8("token"));
+        let more = |f: &mut Fields<'_>, mut length: usize| {
+            let mut last = if length == 15 { 255 } else { 0 };
+            while last == 255 {
+                last = usize::from(f.u8("length"));
+                length += last;
+            }
+            length
+        };
+        let literals = more(&mut f, token >> 4);
+        out.extend_from_slice(f.bytes(literals, "literals"));
+        if f.is_empty() {
+            return out;
+        }
+        let from = out.len() - usize::from(f.u16("distance"));
+        for at in from..from + 4 + more(&mut f, token & 15) {
+            out.push(out[at]);
+        }
+    }
+}
+
 /// Reads a segment: its commits, what every byte is, and the sequence and chain behind it.
 pub(crate) fn segment<'a>(
     file: &'a [u8],

@@ -38,6 +38,7 @@ export const Operation = {
   configureVectors: 35,
   vectorConfig: 36,
   vectorInfo: 37,
+  compact: 38,
 } as const;
 
 export type Operation = (typeof Operation)[keyof typeof Operation];

@@ -56,7 +56,7 @@ export type Storage = SyncStorage | AsyncStorage;
 
 /** Whether `name` is one of a database's files. */
 export function isFileName(name: string): boolean {
-  return name === "root" || /^(\d{8}|[1-9]\d{8,9})\.(manifest|log|index|vectors)$/.test(name);
+  return name === "root" || /^(\d{8}|[1-9]\d{8,9})\.(manifest|log|packed|index|vectors)$/.test(name);
 }
 
 /** The end of a write, or `INVALID_ARGUMENT` where numbers end. */

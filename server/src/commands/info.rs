@@ -31,6 +31,7 @@ impl Info {
                 "newest": newest,
                 "chain": info.chain,
                 "segments": info.segments,
+                "packed_segments": info.packed_segments,
                 "log_bytes": info.log_bytes,
                 "tables": info.tables,
                 "index_bytes": info.index_bytes,
@@ -47,7 +48,12 @@ impl Info {
         let newest = newest.map(|newest| format!(", the newest of {newest}")).unwrap_or_default();
         out.line(format_args!("commits    {} by {actors}{newest}", info.commits))?;
         out.line(format_args!("actor      {}", info.actor))?;
-        out.line(format_args!("log        {} in {}", size(info.log_bytes), count(info.segments, "segment")))?;
+        let packed = if info.packed_segments > 0 {
+            format!(", {} of them compressed", info.packed_segments)
+        } else {
+            String::new()
+        };
+        out.line(format_args!("log        {} in {}{packed}", size(info.log_bytes), count(info.segments, "segment")))?;
         out.line(format_args!("index      {} in {}", size(info.index_bytes), count(info.tables, "table")))?;
         out.line(format_args!("on disk    {}", size(info.total_bytes)))?;
         out.line(format_args!("chain      {}", info.chain))?;

@@ -1,5 +1,6 @@
 //! The commands, one a file: its arguments, and what it does.
 
+mod compact;
 mod delete;
 mod diff;
 mod export;
@@ -39,6 +40,7 @@ pub(crate) enum Command {
     Import(import::Import),
     Export(export::Export),
     Verify(verify::Verify),
+    Compact(compact::Compact),
     Stats(stats::Stats),
     Info(info::Info),
     /// Print what makes a shell complete commands and options
@@ -69,6 +71,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result {
         Command::Import(import) => import.run(context),
         Command::Export(export) => export.run(context),
         Command::Verify(verify) => verify.run(context),
+        Command::Compact(compact) => compact.run(context),
         Command::Stats(stats) => stats.run(context),
         Command::Info(info) => info.run(context),
         Command::Completions { shell } => {

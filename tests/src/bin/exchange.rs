@@ -163,6 +163,7 @@ fn perform(database: &Database, step: &Step, json: &Json) -> Result<Tree> {
         "untag" => database.untag(step.text("name")?).map(|()| Tree::Null)?,
         "restore" => collection()?.restore(step.text("key")?, step.moment()?)?.into(),
         "checkpoint" => database.checkpoint().map(|()| Tree::Null)?,
+        "compact" => database.compact().map(|()| Tree::Null)?,
         other => return Err(wrong(format!("there is no step {other}"))),
     })
 }

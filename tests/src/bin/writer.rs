@@ -3,7 +3,7 @@
 //! After each call that returned it prints one line with one write(2): thread, number of the write, and its version, or
 //! `-` where there was nothing to write. What is printed was acknowledged.
 
-use koru_delta::{CommitInfo, Database, Result, VersionId, WriteOptions};
+use koru_delta::{CommitInfo, Database, Options, Result, VersionId, WriteOptions};
 use koru_tests::writing::{self, Write};
 use serde_json::json;
 use std::io::Write as _;
@@ -15,7 +15,8 @@ fn main() -> ExitCode {
         eprintln!("writer PATH RUN");
         return ExitCode::from(2);
     };
-    let database = match Database::open(path) {
+    // Small segments, so that kills come in on all of their life.
+    let database = match Options::new().limits_for_tests(256 << 10, 64 << 10).open(path) {
         Ok(database) => database,
         Err(e) => {
             eprintln!("open: {e}");
@@ -73,5 +74,6 @@ fn write(database: &Database, run: u64, thread: u64, number: u64) -> Result<Opti
             transaction.commit()
         }
         Write::Checkpoint => database.checkpoint().map(|()| None),
+        Write::Compact => database.compact().map(|()| None),
     }
 }

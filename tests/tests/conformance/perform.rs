@@ -42,6 +42,7 @@ pub(crate) fn perform(world: &mut World, step: &Step) -> Outcome {
     let at = || snapshot_at(world, &args);
     Ok(match args.word("op")?.as_str() {
         "checkpoint" => db.checkpoint().map(|()| Tree::Null)?,
+        "compact" => db.compact().map(|()| Tree::Null)?,
         "sync" => db.sync().map(|()| Tree::Null)?,
         "put" => {
             let (key, value) = (args.text("key")?, args.tree("value")?);

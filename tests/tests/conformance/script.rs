@@ -27,6 +27,7 @@ pub(crate) const OPS: &[(&str, &[&str])] = &[
     ("open", &["read_only", "create", "cache_bytes"]),
     ("close", &[]),
     ("checkpoint", &[]),
+    ("compact", &[]),
     ("sync", &[]),
     (
         "put",

@@ -10,8 +10,9 @@ console.log(bytes.length, zlib.gzipSync(bytes, { level: 9 }).length, zlib.brotli
 
 /// What the module and the code that loads it may take together, in bytes of gzip: what they took when they were measured last,
 /// and 1 % for what other compilers make of them. Before there were vectors they took 224,670, and vectors may add 60 KiB to
-/// that. Who runs into it looks for what was linked in, and does not raise it; whoever makes the module smaller lowers it.
-pub(super) const GZIP_MAX: u64 = 269_991 / 100 * 101;
+/// that; compressing the log and reading what is compressed added 6,700. Who runs into it looks for what was linked in, and
+/// does not raise it; whoever makes the module smaller lowers it.
+pub(super) const GZIP_MAX: u64 = 276_657 / 100 * 101;
 
 /// The sizes of a file in bytes, raw and compressed by gzip and brotli at their strongest.
 #[derive(Debug, PartialEq, Eq)]

@@ -15,6 +15,8 @@ export interface Store {
   get(key: string): Promise<unknown>;
   /** The documents, as objects. */
   getMany(keys: string[]): Promise<unknown[]>;
+  /** Makes the stored data as small as it gets, where the store can. */
+  compact?(): Promise<unknown>;
   close(): Promise<unknown>;
   /** What there is to say of how it runs. */
   describe?(): Promise<string>;

@@ -4,7 +4,7 @@ import { choices, document, keyOf, shuffled, type Document } from "../documents.
 import type { Store } from "./store.js";
 
 export type Figures = Record<string, number>;
-export type Phase = "load" | "open" | "get" | "put" | "join" | "close";
+export type Phase = "load" | "open" | "get" | "put" | "compact" | "join" | "close";
 
 /** Documents in one call of `putMany` and `getMany`. */
 const MANY = 1000;
@@ -138,6 +138,11 @@ export async function run(phase: Phase, count: number, seed: number, floor: bool
     return { open_ms: performance.now() - before };
   }
   if (phase === "join") return {};
+  if (phase === "compact") {
+    const begun = performance.now();
+    await store.compact!();
+    return { compact_ms: (performance.now() - begun) / count };
+  }
   if (phase === "load") return load(store, count);
   return phase === "get" ? get(store, count, seed) : put(store, count, seed, !floor);
 }

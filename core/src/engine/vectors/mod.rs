@@ -206,7 +206,9 @@ impl<S: AsyncStorage> Engine<S> {
 
     async fn read_vectors(&self, at: Option<Location>) -> Result<Option<Vec<u8>>> {
         let Some(at) = at else { return Ok(None) };
-        reader::read_value(&self.storage, at, <[u8]>::to_vec).await.map(Some)
+        let mut record = Vec::new();
+        reader::read_value(&self.storage, at, &mut |bytes| record.extend_from_slice(bytes)).await?;
+        Ok(Some(record))
     }
 
     /// Whether two places hold the same vectors, or both none.
@@ -217,13 +219,16 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// Reads one vector of a record over `out`; whether there is one of that name.
     pub(super) async fn read_vector(&self, at: Location, name: &str, out: &mut Vec<f32>) -> Result<bool> {
-        let read = reader::read_value(&self.storage, at, |encoded| vectors::read_one(encoded, name, out)).await?;
+        let mut read = None;
+        reader::read_value(&self.storage, at, &mut |encoded| read = vectors::read_one(encoded, name, out)).await?;
         read.ok_or_else(|| malformed(at))
     }
 
     async fn decode_vectors(&self, at: Option<Location>) -> Result<Vectors> {
         let Some(at) = at else { return Ok(Vectors::default()) };
-        reader::read_value(&self.storage, at, Vectors::decode).await?.ok_or_else(|| malformed(at))
+        let mut vectors = None;
+        reader::read_value(&self.storage, at, &mut |encoded| vectors = Vectors::decode(encoded)).await?;
+        vectors.ok_or_else(|| malformed(at))
     }
 
     /// The vectors of a document as a view shows it; `None` if there is no document, and empty if it has none.

@@ -367,8 +367,10 @@ impl<S: AsyncStorage> Engine<S> {
             let mut answers = Vec::with_capacity(rows.len());
             for &row in rows {
                 let Some(place) = self.with_index(named, |index| index.rows.place(row)).flatten() else { continue };
-                let matches =
-                    reader::read_value(&self.storage, value_at(place), |v| filter.matches_encoded(v)).await??;
+                let mut matches = Ok(false);
+                let mut ask = |value: &[u8]| matches = filter.matches_encoded(value);
+                reader::read_value(&self.storage, value_at(place), &mut ask).await?;
+                let matches = matches?;
                 if matches {
                     more.push(row);
                 }

@@ -217,12 +217,16 @@ impl<S: AsyncStorage> Engine<S> {
             }
         }
         while follower.position.sequence < until {
-            let collected = step(&mut follower, self, |replayed| {
+            let mut collected = 0;
+            let mut visit = |replayed: Replayed<'_>| {
                 let mut vectors = self.vectors.write();
-                let Some(store) = vectors.as_mut() else { return Ok(0) };
-                store.apply(&replayed, self.actor).map(|()| store.pending)
-            });
-            if collected.await? >= PENDING_NUMBERS && !self.encode_vectors().await? {
+                let Some(store) = vectors.as_mut() else { return Ok(()) };
+                store.apply(&replayed, self.actor)?;
+                collected = store.pending;
+                Ok(())
+            };
+            step(&mut follower, self, &mut visit).await?;
+            if collected >= PENDING_NUMBERS && !self.encode_vectors().await? {
                 return Ok(false);
             }
         }

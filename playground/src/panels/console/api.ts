@@ -44,6 +44,7 @@ export const API: Record<Kind, Record<string, string>> = {
     stats: "() what was done since it was opened",
     sync: "() makes everything durable",
     checkpoint: "() writes the index",
+    compact: "() compresses what is stored",
     close: "() ends the use of it",
   },
   Collection: {

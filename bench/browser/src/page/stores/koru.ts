@@ -25,6 +25,7 @@ export function koru(root: string): Store {
     putMany: (documents) => people.putMany(documents),
     get: (key) => people.get(key),
     getMany: (keys) => people.getMany(keys),
+    compact: () => database.compact(),
     close: () => database.close(),
     describe: async () => JSON.stringify(await database.stats()),
   };

@@ -12,6 +12,7 @@ export default {
   putMany: (documents) => call("putMany", documents.map(([key, person]) => [key, JSON.stringify(person)])),
   get: async (key) => JSON.parse(await call("get", key)),
   getMany: async (keys) => (await call("getMany", keys)).map((text: string) => JSON.parse(text)),
+  compact: () => call("compact"),
   close: () => call("close"),
   describe: () => call("describe"),
 } satisfies Store;

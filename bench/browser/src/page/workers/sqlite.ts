@@ -38,6 +38,10 @@ serve({
   },
   get,
   getMany: (keys: string[]) => keys.map(get),
+  compact() {
+    database.exec("vacuum");
+    database.exec("pragma wal_checkpoint(truncate)");
+  },
   close() {
     insert.finalize();
     select.finalize();
