@@ -71,12 +71,13 @@ limits! {
     ACTORS_MAX: usize = 65_536, "actors";
     /// Size at which a log segment is closed and the next begun. Segments are the unit of tiering and salvage.
     SEGMENT_BYTES: u64 = 64 << 20, "bytes";
-    /// Bytes of log that are compressed as one: what a read of one value has to decompress.
-    PACKED_BLOCK_BYTES: usize = 16 << 10, "bytes";
+    /// Bytes of log that are compressed as one: what a read of one value has to decompress. Larger ones
+    /// compress a little better and take longer to read.
+    PACKED_BLOCK_BYTES: usize = 8 << 10, "bytes";
     /// Largest block that is accepted from a file: distances in LZ4 reach no further.
     PACKED_BLOCK_BYTES_MAX: usize = 64 << 10, "bytes";
-    /// Compressed segments of which it is kept where their blocks are: 32 KiB each.
-    PACKED_OPEN_MAX: usize = 64, "files";
+    /// Compressed segments of which it is kept where their blocks are: 64 KiB each.
+    PACKED_OPEN_MAX: usize = 32, "files";
     /// Log written since the last checkpoint at which the next one is due: what opening has to replay.
     TAIL_BYTES: u64 = 4 << 20, "bytes";
     /// Log written since the last checkpoint at which writers wait for it, so that opening stays fast.

@@ -260,7 +260,7 @@ class Run:
             names = [
                 path
                 for path in self.path.iterdir()
-                if path.name == "root" or path.suffix in {".manifest", ".log", ".index", ".vectors"}
+                if path.name == "root" or path.suffix in {".manifest", ".log", ".packed", ".index", ".vectors"}
             ]
             self.hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in names}
         return self.hashes

@@ -135,8 +135,8 @@ async function compaction(store: Name, size: number, round: number): Promise<voi
   await phase(store, size, "get", round, "compacted_");
 }
 
-/** Stores that can make their data smaller. */
-const COMPACT: Name[] = ["koru", "before", "sqlite", "pglite"];
+/** Stores that can make their data smaller. PGlite's `vacuum full` does not come to an end on its pool of access handles. */
+const COMPACT: Name[] = ["koru", "before", "sqlite"];
 
 const wanted = new Set<Step>(options.rows.map(({ step }) => step));
 const isKoru = (store: Name) => store === "koru" || store === "before";

@@ -94,7 +94,7 @@ const notes = (rounds: number) => [
   "all documents in the memory of the page, so that a get is no call at all; each of its updates is appended to a file of OPFS and",
   "flushed, and a snapshot replaces them when it is closed. The floor is such a file alone: it makes as many bytes durable as a put of",
   "koru does, and neither stores nor finds anything. Memory is what the page's process holds (PSS), and any that came on account of the store, less what it held before the",
-  "store was loaded; disk is what the file system has allocated, compacted by `compact` of koru, `vacuum` of SQLite and `vacuum full` of PGlite; a download is all files that a page loads, each compressed by itself.",
+  "store was loaded; disk is what the file system has allocated, compacted by `compact` of koru and `vacuum` of SQLite; a download is all files that a page loads, each compressed by itself.",
   "A leader's end is the longest time without an acknowledged write, seen from another tab that puts one document after the other.",
 ];
 

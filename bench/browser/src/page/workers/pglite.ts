@@ -27,9 +27,5 @@ serve({
     const found = new Map(rows.map(({ key, value }) => [key, value]));
     return keys.map((key) => found.get(key));
   },
-  compact: async () => {
-    await database.exec("vacuum full");
-    await database.exec("checkpoint");
-  },
   close: () => database.close(),
 });
