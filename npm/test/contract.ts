@@ -49,7 +49,7 @@ export const CHECKS: Record<string, Check> = {
     equal(await content(storage, LOG), bytes("kept"), "a second create must not empty the file");
   },
   async "every kind of file is its own"(storage) {
-    const names = ["root", "00000001.manifest", "00000001.log", "00000001.index", "100000000.index", "4294967295.log"];
+    const names = ["root", "00000001.manifest", "00000001.log", "00000001.packed", "00000001.index", "100000000.index", "4294967295.log"];
     for (const name of names) await create(storage, name, name);
     for (const name of names) equal(await content(storage, name), bytes(name));
     equal((await lengths(storage)).length, names.length);

@@ -81,6 +81,7 @@ fn every_kind_of_file_is_its_own(storage: &dyn Storage) {
         FileName::Root,
         FileName::Manifest(1),
         FileName::Segment(1),
+        FileName::Packed(1),
         FileName::Table(1),
         FileName::Table(100_000_000),
         FileName::Vectors(1),

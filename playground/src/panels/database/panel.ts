@@ -23,7 +23,7 @@ export const mount: PanelModule["mount"] = (host, context) => {
         h("button", { type: "button", class: "main", onclick: act(() => save(context)) }, icon("export"), "Export as an archive"),
         h("button", { type: "button", onclick: act(async () => verified(await session.db.verify())) }, "Verify"),
         h("button", { type: "button", onclick: act(async () => { await session.db.checkpoint(); await session.refresh(); context.announce("The index is written"); }) }, "Checkpoint"),
-        h("button", { type: "button", onclick: act(async () => { await session.db.compact(); await session.refresh(); context.announce("The log is compressed"); }) }, "Compact"),
+        h("button", { type: "button", onclick: act(() => compact(context)) }, "Compact"),
         h("button", { type: "button", onclick: act(async () => { const kept = await persist(); await session.refresh(); context.announce(kept ? "The browser will keep it" : "The browser did not promise to keep it"); }) }, "Ask the browser to keep it"))),
     result,
     h("div", { class: "card" }, h("h2", {}, "Import an archive"), h("p", { class: "soft" }, "A file that was exported here, or written by `koru export --archive`. It becomes a database of its own."),
@@ -32,6 +32,14 @@ export const mount: PanelModule["mount"] = (host, context) => {
   const end = store.subscribe(({ info, tabs }) => info && fill(facts, rows(info, tabs)));
   return { unmount: end };
 };
+
+async function compact(context: Context): Promise<void> {
+  const { session } = context;
+  await session.db.compact();
+  await session.refresh();
+  const { packedSegments } = await session.db.info();
+  context.announce(packedSegments > 0 ? "The log is compressed" : "The log is below 1 MiB: there is nothing to compress yet");
+}
 
 function rows(info: Info, tabs: number): HTMLElement[] {
   const row = (name: string, ...value: (Node | string | false | undefined)[]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value));
