@@ -79,12 +79,12 @@ impl<S: AsyncStorage> Engine<S> {
         let files = self.storage.list().await?;
         let mut compaction = self.compaction.lock();
         let packing = compaction.packing.as_ref().map(|packing| packing.number);
-        let is_left = |&(number, _): &(u32, u64)| number < last && Some(number) != packing;
-        let segments = files.iter().filter_map(|info| match info.name {
-            FileName::Segment(number) => Some((number, info.bytes)),
-            _ => None,
-        });
-        compaction.segments = segments.filter(is_left).collect();
+        let numbers = self.segments.read().iter().map(|s| s.number).collect::<Vec<_>>();
+        let is_left = |&number: &u32| number < last && Some(number) != packing;
+        // Oldest first, whichever order the medium lists them in. Those that are packed already are not there.
+        let named = |number| files.iter().find(|info| info.name == FileName::Segment(number));
+        let left = numbers.into_iter().filter(is_left).filter_map(|number| Some((number, named(number)?.bytes)));
+        compaction.segments = left.collect();
         compaction.merge = true;
         Ok(())
     }
