@@ -18,7 +18,6 @@ use crate::{
         layout::{FOOTER_BYTES, HEADER_BYTES as TABLE_HEADER_BYTES},
         table::{Blocks, NoCache, Table},
     },
-    limits,
     log::{
         CHAIN_START, Position, extend,
         frame::{self, FrameHeader, Salt},
@@ -274,7 +273,7 @@ fn fix_table_of(bytes: &mut [u8], database: DatabaseId, number: u32) {
 pub fn build_packed(segment: &[u8]) -> Vec<u8> {
     let mut packer = Packer::new(DATABASE, NUMBER, segment.len() as u64);
     let mut blocks = Vec::new();
-    segment.chunks(limits::PACKED_BLOCK_BYTES).for_each(|block| packer.pack(block, &mut blocks));
+    packer.pack(segment, &mut blocks);
     [packer.finish(), blocks].concat()
 }
 
@@ -313,7 +312,7 @@ pub fn fix_packed(bytes: &mut [u8]) {
     put(bytes, 16, &DATABASE.0);
     let length = field(bytes, 32).map_or(0, u64::from_le_bytes);
     let block = field(bytes, 40).map_or(0, u32::from_le_bytes);
-    let blocks = length.checked_div(block.into()).map_or(0, |whole| whole + u64::from(length % u64::from(block) != 0));
+    let blocks = if block == 0 { 0 } else { length.div_ceil(block.into()) };
     let begin = packed::HEADER_BYTES;
     let table =
         usize::try_from(blocks).ok().and_then(|blocks| blocks.checked_mul(8)).and_then(|n| n.checked_add(begin));

@@ -168,8 +168,7 @@ export class Database extends Workspace implements AsyncDisposable {
     // A step a call, so that others have their turn in between.
     for (let begin = true, more = true; more; begin = false) {
       throwIfAborted(options.signal);
-      const first = begin;
-      more = (await this.connection.read(Operation.compact, (writer) => writer.bool(first))).bool();
+      more = (await this.connection.read(Operation.compact, (writer) => writer.bool(begin))).bool();
     }
   }
 

@@ -16,8 +16,8 @@ use crate::{
 };
 use alloc::{collections::VecDeque, vec, vec::Vec};
 
-/// Bytes of log that one step packs, on every platform.
-const STEP_BYTES: usize = 1 << 20;
+/// Bytes of log that one step packs, on every platform: whole blocks.
+const STEP_BYTES: usize = 128 * limits::PACKED_BLOCK_BYTES;
 
 /// A last segment of less than this part of a full one is not closed off: many small files cost more than they save.
 const SEAL_PART: u64 = 64;
@@ -146,7 +146,7 @@ impl<S: AsyncStorage> Engine<S> {
                 return Err(Error::corrupt(segment, at, "the segment is shorter than it was"));
             }
             let mut out = Vec::with_capacity(bytes.len() / 2);
-            bytes.chunks(limits::PACKED_BLOCK_BYTES).for_each(|block| packing.packer.pack(block, &mut out));
+            packing.packer.pack(&bytes, &mut out);
             self.storage.write_at(packed, packing.to, &out).await?;
             packing.done += bytes.len() as u64;
             packing.to += out.len() as u64;

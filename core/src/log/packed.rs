@@ -241,9 +241,12 @@ impl Packer {
         }
     }
 
-    /// Appends the next block to `out`: [`PACKED_BLOCK_BYTES`](limits::PACKED_BLOCK_BYTES) of the segment, the last one what
-    /// is left.
-    pub(crate) fn pack(&mut self, block: &[u8], out: &mut Vec<u8>) {
+    /// Packs what comes next of the segment, and appends it to `out`: whole blocks, unless it is the last of it.
+    pub(crate) fn pack(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        bytes.chunks(limits::PACKED_BLOCK_BYTES).for_each(|block| self.pack_block(block, out));
+    }
+
+    fn pack_block(&mut self, block: &[u8], out: &mut Vec<u8>) {
         let number = (self.table.len() / ENTRY_BYTES) as u32;
         // Blocks below 64 KiB are compressed alike on every platform.
         let packed =
@@ -277,7 +280,7 @@ mod tests {
     fn packed(segment: &[u8]) -> Vec<u8> {
         let mut packer = Packer::new(DATABASE, 3, segment.len() as u64);
         let mut blocks = Vec::new();
-        segment.chunks(limits::PACKED_BLOCK_BYTES).for_each(|block| packer.pack(block, &mut blocks));
+        packer.pack(segment, &mut blocks);
         let mut file = packer.finish();
         assert_eq!(file.len() as u64, packer.blocks_offset());
         file.extend_from_slice(&blocks);

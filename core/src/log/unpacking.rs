@@ -129,11 +129,21 @@ impl<S: AsyncStorage> Unpacking<S> {
         Ok(table)
     }
 
-    /// Reads of a packed segment as [`read_at`](AsyncStorage::read_at) does of a file; `missing` if there is none either.
-    async fn read_packed(&self, number: u32, missing: Option<Error>, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let table = match (self.packed(number).await, missing) {
-            (Err(e), Some(missing)) if e.is(ErrorCode::NotFound) => return Err(missing),
-            (table, _) => table?,
+    /// Reads of a packed segment as [`read_at`](AsyncStorage::read_at) does of a file: of `opened`, or of one that is yet to
+    /// be opened, and if there is none either fails as the read of the segment did.
+    async fn read_packed(
+        &self,
+        number: u32,
+        opened: Result<Arc<PackedTable>>,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<usize> {
+        let table = match opened {
+            Ok(table) => table,
+            Err(missing) => match self.packed(number).await {
+                Err(e) if e.is(ErrorCode::NotFound) => return Err(missing),
+                table => table?,
+            },
         };
         let Some((block, within)) = table.block_at(offset) else { return Ok(0) };
         if block.is_plain() && within + buffer.len() <= block.bytes {
@@ -190,15 +200,15 @@ impl<S: AsyncStorage> AsyncStorage for Unpacking<S> {
 
     async fn read_at(&self, name: FileName, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let FileName::Segment(number) = name else { return self.inner.read_at(name, offset, buffer).await };
-        let missing = match self.opened(number) {
-            Some(_) => None,
+        let table = match self.opened(number) {
+            Some(table) => Ok(table),
             None => match self.inner.read_at(name, offset, buffer).await {
-                Err(e) if e.is(ErrorCode::NotFound) => Some(e),
+                Err(e) if e.is(ErrorCode::NotFound) => Err(e),
                 other => return other,
             },
         };
         // On the heap: every read would have to have room for it.
-        Box::pin(self.read_packed(number, missing, offset, buffer)).await
+        Box::pin(self.read_packed(number, table, offset, buffer)).await
     }
 
     fn write_at(&self, name: FileName, offset: u64, data: &[u8]) -> impl Future<Output = Result<()>> {
