@@ -4,6 +4,7 @@
 //! each thread could have been that the kill came in on.
 
 use crate::random::Random;
+use koru_delta::Options;
 
 /// Threads that write at once.
 pub const THREADS: u64 = 3;
@@ -35,8 +36,17 @@ pub const BULK: &str = "bulk";
 /// The collections of [`Write::Pair`].
 pub const PAIR: [&str; 2] = ["left", "right"];
 
+/// How the database is opened: with small segments, so that kills come in on all of their life.
+pub fn options() -> Options {
+    Options::new().limits_for_tests(256 << 10, 64 << 10)
+}
+
 /// The `number`-th write of a thread in a run.
 pub fn choose(run: u64, thread: u64, number: u64) -> Write {
+    // However few writes a slow disk leaves time for, kills come in on compactions.
+    if run % 4 == 3 && (thread, number) == (0, 1) {
+        return Write::Compact;
+    }
     let mut random = Random::new(run << 40 ^ thread << 32 ^ number);
     match random.below(200) {
         0..=2 => Write::Checkpoint,

@@ -3,7 +3,7 @@
 //! After each call that returned it prints one line with one write(2): thread, number of the write, and its version, or
 //! `-` where there was nothing to write. What is printed was acknowledged.
 
-use koru_delta::{CommitInfo, Database, Options, Result, VersionId, WriteOptions};
+use koru_delta::{CommitInfo, Database, Result, VersionId, WriteOptions};
 use koru_tests::writing::{self, Write};
 use serde_json::json;
 use std::io::Write as _;
@@ -15,8 +15,7 @@ fn main() -> ExitCode {
         eprintln!("writer PATH RUN");
         return ExitCode::from(2);
     };
-    // Small segments, so that kills come in on all of their life.
-    let database = match Options::new().limits_for_tests(256 << 10, 64 << 10).open(path) {
+    let database = match writing::options().open(path) {
         Ok(database) => database,
         Err(e) => {
             eprintln!("open: {e}");
