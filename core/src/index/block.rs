@@ -1,18 +1,21 @@
 //! Blocks of a table: a few kilobytes of sorted entries, the unit that is read, verified and cached.
 //!
 //! ```text
-//! entries    varint shared, varint unshared, varint value length, unshared key bytes, value bytes
+//! entries    varint shared, varint unshared, varint tail, varint value length, unshared key bytes, value bytes
 //! restarts   u16 each: offsets of the entries that share nothing with the one before, every 8th
 //! count      u16: how many restarts
 //! checksum   u32: CRC-32 of all that, seeded with the place of the block
 //! ```
+//!
+//! A key is the first `shared` bytes of the key before, the unshared bytes, and the last `tail` bytes of the last key before
+//! that shared nothing: keys of documents end in a time and an actor, which are those of many.
 //!
 //! Invariant: nothing in a block is believed before it was checked. The checksum and the restarts are verified once, when the
 //! bytes are read; the entries between restarts at each step of a cursor, see block_cursor.rs.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use super::heads::{self, common_prefix};
+use super::heads::{self, common_prefix, common_suffix};
 use crate::{
     bug::{self, Bug},
     codec::{crc, varint},
@@ -26,8 +29,8 @@ const RESTART_INTERVAL: usize = 8;
 const CHECKSUM_BYTES: usize = 4;
 const COUNT_BYTES: usize = 2;
 const RESTART_BYTES: usize = 2;
-/// Three lengths below `TABLE_BLOCK_BYTES_MAX`.
-const ENTRY_HEADER_BYTES_MAX: usize = 9;
+/// Four lengths below `TABLE_BLOCK_BYTES_MAX`.
+const ENTRY_HEADER_BYTES_MAX: usize = 12;
 
 /// What is wrong with a block and where in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub(crate) struct BlockBuilder {
     bytes: Vec<u8>,
     restarts: Vec<u16>,
     last_key: Vec<u8>,
+    /// The last key that shared nothing with the one before.
+    base: Vec<u8>,
     entries: usize,
 }
 
@@ -75,14 +80,19 @@ impl BlockBuilder {
         if self.entries.is_multiple_of(RESTART_INTERVAL) {
             self.restarts.push(self.bytes.len() as u16);
         }
-        let unshared = key.get(shared..).unwrap_or_default();
-        varint::write_u64(&mut self.bytes, shared as u64);
-        varint::write_u64(&mut self.bytes, unshared.len() as u64);
-        varint::write_u64(&mut self.bytes, value.len() as u64);
+        let rest = key.get(shared..).unwrap_or_default();
+        let tail = if shared == 0 { 0 } else { common_suffix(&self.base, rest) };
+        let unshared = rest.get(..rest.len() - tail).unwrap_or_default();
+        for length in [shared, unshared.len(), tail, value.len()] {
+            varint::write_u64(&mut self.bytes, length as u64);
+        }
         self.bytes.extend_from_slice(unshared);
         self.bytes.extend_from_slice(value);
         self.last_key.truncate(shared);
-        self.last_key.extend_from_slice(unshared);
+        self.last_key.extend_from_slice(rest);
+        if shared == 0 {
+            self.base.clone_from(&self.last_key);
+        }
         self.entries += 1;
     }
 
@@ -168,6 +178,7 @@ pub(crate) struct Block {
 pub(super) struct Entry {
     pub(super) shared: usize,
     pub(super) key: Range<usize>,
+    pub(super) tail: usize,
     pub(super) value: Range<usize>,
 }
 
@@ -215,7 +226,8 @@ impl Block {
             if last.map_or(at != 0, |last| last >= at) || offset >= self.entries_end {
                 return malformed(self.entries_end, "a restart does not point to an entry");
             }
-            if self.entry(offset)?.shared != 0 {
+            let entry = self.entry(offset)?;
+            if entry.shared != 0 || entry.tail != 0 {
                 return malformed(offset, "an entry at a restart shares bytes with the one before");
             }
             if last.is_some_and(|last| self.key_at(last) >= self.key_at(at)) {
@@ -279,16 +291,20 @@ impl Block {
     #[inline]
     pub(super) fn entry(&self, at: usize) -> Result<Entry, Malformed> {
         let bytes = self.bytes.get(at..self.entries_end).unwrap_or_default();
-        let (shared, unshared, value, header) = match bytes.first_chunk::<3>() {
-            // Nearly always the three lengths are a byte each.
-            Some(&[a, b, c]) if (a | b | c) < 0x80 => (usize::from(a), usize::from(b), usize::from(c), 3),
+        let (shared, unshared, tail, value, header) = match bytes.first_chunk::<4>() {
+            // Nearly always the four lengths are a byte each.
+            Some(&[a, b, c, d]) if (a | b | c | d) < 0x80 => {
+                (usize::from(a), usize::from(b), usize::from(c), usize::from(d), 4)
+            }
             _ => {
                 let mut rest = bytes;
                 let mut length = || varint::read_u64(&mut rest).and_then(|length| u16::try_from(length).ok());
-                let (Some(shared), Some(unshared), Some(value)) = (length(), length(), length()) else {
+                let (Some(shared), Some(unshared), Some(tail), Some(value)) = (length(), length(), length(), length())
+                else {
                     return malformed(at, "an entry has no valid lengths");
                 };
-                (usize::from(shared), usize::from(unshared), usize::from(value), bytes.len() - rest.len())
+                let header = bytes.len() - rest.len();
+                (usize::from(shared), usize::from(unshared), usize::from(tail), usize::from(value), header)
             }
         };
         let key_start = at + header;
@@ -297,6 +313,6 @@ impl Block {
         if end > self.entries_end {
             return malformed(at, "an entry is longer than its block");
         }
-        Ok(Entry { shared, key: key_start..value_start, value: value_start..end })
+        Ok(Entry { shared, key: key_start..value_start, tail, value: value_start..end })
     }
 }

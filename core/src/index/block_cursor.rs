@@ -17,6 +17,8 @@ use core::{cmp::Ordering, ops::Range};
 #[derive(Debug, Default)]
 pub(crate) struct BlockCursor {
     key: Vec<u8>,
+    /// The last key that shared nothing with the one before it, whose end others share.
+    base: Range<usize>,
     value: Range<usize>,
     /// Offset of the entry after the current one.
     next: usize,
@@ -45,6 +47,7 @@ impl BlockCursor {
 
     fn restart_at(&mut self, block: &Block, number: usize) {
         self.key.clear();
+        self.base = 0..0;
         self.next = block.restart(number);
         self.valid = false;
     }
@@ -62,17 +65,19 @@ impl BlockCursor {
             return Ok(false);
         }
         let entry = block.entry(self.next)?;
-        if entry.shared > self.key.len() {
-            return malformed(self.next, "an entry shares more bytes than the key before it has");
-        }
+        let tail = tail_of(&entry, self.key.len(), &mut self.base, self.next)?;
         self.key.truncate(entry.shared);
-        self.stand_on(block, entry);
+        self.stand_on(block, entry, tail);
         Ok(true)
     }
 
     /// `self.key` holds what the entry shares.
-    fn stand_on(&mut self, block: &Block, entry: Entry) {
+    #[inline]
+    fn stand_on(&mut self, block: &Block, entry: Entry, tail: Range<usize>) {
         self.key.extend_from_slice(block.slice(entry.key));
+        if !tail.is_empty() {
+            self.key.extend_from_slice(block.slice(tail));
+        }
         self.next = entry.value.end;
         self.value = entry.value;
         self.valid = true;
@@ -88,25 +93,30 @@ impl BlockCursor {
         let mut at = block.restart(below.saturating_sub(1));
         block.touch(at, block.restart(below));
         let (mut common, mut previous_length) = (0, 0);
+        self.base = 0..0;
         while at < block.entries_end() {
             let entry = block.entry(at)?;
-            if entry.shared > previous_length {
-                return malformed(at, "an entry shares more bytes than the key before it has");
-            }
+            let tail = tail_of(&entry, previous_length, &mut self.base, at)?;
             if entry.shared <= common {
                 let unshared = block.slice(entry.key.clone());
                 let wanted = target.get(entry.shared..).unwrap_or_default();
-                let more = common_prefix(unshared, wanted);
-                let order = unshared.get(more).cmp(&wanted.get(more));
+                let mut more = common_prefix(unshared, wanted);
+                let mut order = unshared.get(more).cmp(&wanted.get(more));
+                if more == unshared.len() && !tail.is_empty() {
+                    let (end, wanted) = (block.slice(tail.clone()), wanted.get(more..).unwrap_or_default());
+                    let as_many = common_prefix(end, wanted);
+                    order = end.get(as_many).cmp(&wanted.get(as_many));
+                    more += as_many;
+                }
                 if order != Ordering::Less {
                     self.key.clear();
                     self.key.extend_from_slice(target.get(..entry.shared).unwrap_or_default());
-                    self.stand_on(block, entry);
+                    self.stand_on(block, entry, tail);
                     return Ok(true);
                 }
                 common = entry.shared + more;
             }
-            previous_length = entry.shared + entry.key.len();
+            previous_length = entry.shared + entry.key.len() + entry.tail;
             at = entry.value.end;
         }
         Ok(false)
@@ -129,6 +139,25 @@ impl BlockCursor {
         }
         Ok(self.valid)
     }
+}
+
+/// Where the tail of an entry's key is, the key before which has `previous_length` bytes. An entry that shares nothing
+/// becomes the base.
+#[inline]
+fn tail_of(
+    entry: &Entry,
+    previous_length: usize,
+    base: &mut Range<usize>,
+    at: usize,
+) -> Result<Range<usize>, Malformed> {
+    if entry.shared == 0 {
+        *base = entry.key.clone();
+    }
+    let has_tail = entry.tail <= base.len() && (entry.shared > 0 || entry.tail == 0);
+    if entry.shared > previous_length || !has_tail {
+        return malformed(at, "an entry shares more bytes than the keys before it have");
+    }
+    Ok(base.end - entry.tail..base.end)
 }
 
 #[cfg(test)]
@@ -216,6 +245,48 @@ mod tests {
             bytes[place] = byte;
             exercise(seal(bytes), &target);
         }
+    }
+
+    #[test]
+    fn what_keys_have_in_common_at_either_end_is_stored_once() {
+        let stamp = [9_u8; 16];
+        let keys: Vec<_> = (0..100_u32).map(|n| [&b"user:"[..], &n.to_be_bytes(), &stamp].concat()).collect();
+        let whole: usize = keys.iter().map(Vec::len).sum();
+        let mut builder = BlockBuilder::default();
+        keys.iter().for_each(|key| builder.add(key, b""));
+        let mut bytes = Vec::new();
+        builder.finish(7, &mut bytes);
+        // Of each 25 bytes seven eighths of the keys store one and four lengths.
+        assert!(bytes.len() < whole * 2 / 5, "{} of {whole} bytes", bytes.len());
+        let block = Block::verify(bytes, 7).unwrap();
+        let mut cursor = BlockCursor::default();
+        for key in &keys {
+            assert!(cursor.seek(&block, &key[..9]).unwrap() && cursor.key() == key);
+            let behind = [key, &[0][..]].concat();
+            assert_eq!(cursor.seek(&block, &behind).unwrap(), key != keys.last().unwrap());
+        }
+    }
+
+    #[test]
+    fn an_entry_that_shares_what_is_not_there_is_malformed() {
+        // Lengths, key, value; then the restarts and their number.
+        let block = |second: &[u8]| {
+            let entries = [&[0, 3, 0, 0][..], b"abc", second].concat();
+            Block::verify(seal([&entries[..], &[0, 0, 1, 0]].concat()), 7).unwrap()
+        };
+        let step = |second: &[u8]| {
+            let (block, mut cursor) = (block(second), BlockCursor::default());
+            let found = cursor.seek(&block, b"abd").map(|found| found.then(|| cursor.key().to_vec()));
+            cursor.first(&block).unwrap();
+            let stepped = cursor.next(&block).map(|there| there.then(|| cursor.key().to_vec()));
+            assert_eq!(found, stepped);
+            found.map_err(|e| e.what)
+        };
+        let refused = Err("an entry shares more bytes than the keys before it have");
+        assert_eq!(step(&[2, 1, 1, 0, b'd']), Ok(Some(b"abdc".to_vec())));
+        assert_eq!(step(&[4, 1, 0, 0, b'd']), refused);
+        assert_eq!(step(&[2, 1, 4, 0, b'd']), refused);
+        assert_eq!(step(&[0, 1, 1, 0, b'd']), refused);
     }
 
     #[test]

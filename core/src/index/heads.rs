@@ -10,6 +10,11 @@ pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
+/// How many last bytes two keys have in common.
+pub(super) fn common_suffix(a: &[u8], b: &[u8]) -> usize {
+    a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count()
+}
+
 /// The head of a key, as if zeros followed a shorter one.
 pub(super) fn head(key: &[u8], common: usize) -> u64 {
     let rest = key.get(common..).unwrap_or_default();

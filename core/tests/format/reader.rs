@@ -509,14 +509,21 @@ fn block(block: &[u8], salt: &[u8]) -> Vec<Entry> {
     let (content, restarts) = content.split_at(content.len() - 2 * count);
     let restarts = restarts.chunks(2).map(|restart| usize::from(u16::from_le_bytes(restart.try_into().unwrap())));
     let (mut entries, mut starts): (Vec<Entry>, Vec<usize>) = (Vec::new(), Vec::new());
+    let mut base = Vec::new();
     let mut f = Fields::new(content);
     while !f.is_empty() {
         starts.push(content.len() - f.left());
         let shared = f.varint("shared") as usize;
         assert!(shared == 0 || entries.len() % 8 != 0);
-        let (unshared, value_bytes) = (f.varint("unshared") as usize, f.varint("value length") as usize);
+        let (unshared, tail) = (f.varint("unshared") as usize, f.varint("tail") as usize);
+        let value_bytes = f.varint("value length") as usize;
         let mut key = entries.last().map_or(Vec::new(), |(last, _)| last[..shared].to_vec());
         key.extend_from_slice(f.bytes(unshared, "key"));
+        key.extend_from_slice(&base[base.len() - tail..]);
+        if shared == 0 {
+            assert_eq!(tail, 0);
+            base.clone_from(&key);
+        }
         entries.push((key, f.bytes(value_bytes, "value").to_vec()));
     }
     assert!(restarts.eq(starts.into_iter().step_by(8)));
