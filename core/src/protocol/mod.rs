@@ -47,6 +47,7 @@ use arguments::Arguments;
 use core::{
     cell::{Cell, RefCell},
     pin::Pin,
+    task::{Context, Waker},
 };
 use handles::Handles;
 use results::Results;
@@ -67,6 +68,8 @@ struct Inner<S> {
     /// There are replies, or the session has ended.
     ready: Signal,
     ended: Cell<bool>,
+    /// Replies are being taken by [`Session::drive`]: nobody has to be woken for them.
+    driving: Cell<bool>,
     calls: Cell<usize>,
     /// Bytes of the arguments of all calls under way.
     arguments: Cell<usize>,
@@ -149,6 +152,7 @@ impl<S: AsyncStorage + 'static> Session<S> {
             replies: RefCell::default(),
             ready: Signal::default(),
             ended: Cell::new(false),
+            driving: Cell::new(false),
             calls: Cell::new(0),
             arguments: Cell::new(0),
             waiting: RefCell::default(),
@@ -183,6 +187,29 @@ impl<S: AsyncStorage + 'static> Session<S> {
             tasks.extend(self.0.begin(message));
         }
         Ok(tasks)
+    }
+
+    /// Takes the calls of a batch and does what does not have to wait: first each call as far as it comes, and then the
+    /// writes among them, which by then have all joined the group that is made durable at once. `tell` is given replies;
+    /// those of what waits, the tasks that are returned, come by [`replies`](Session::replies).
+    ///
+    /// # Errors
+    /// As [`submit`](Session::submit).
+    pub fn drive(&self, batch: &[u8], mut tell: impl FnMut(&[u8])) -> Result<Vec<Task>> {
+        self.0.driving.set(true);
+        let mut tasks = self.submit(batch);
+        if let Ok(tasks) = &mut tasks {
+            for _ in 0..2 {
+                // Whoever waits is polled again when it has been given somebody to wake.
+                tasks.retain_mut(|task| task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                let replies = self.take_replies();
+                if !replies.is_empty() {
+                    tell(&replies);
+                }
+            }
+        }
+        self.0.driving.set(false);
+        tasks
     }
 
     /// The replies that are there, one behind the other; empty if there are none.
@@ -287,15 +314,40 @@ impl<S: AsyncStorage + 'static> Inner<S> {
 
     fn answer(&self, call: u32, write: impl FnOnce(&mut Results) -> Result<()>) {
         if !self.ended.get() {
-            results::reply(&mut self.replies.borrow_mut(), call, write);
+            results::reply(&mut self.replies.borrow_mut(), call, results::status::DONE, write);
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if !self.driving.get() {
             self.ready.raise();
+        }
+    }
+
+    /// Sends the results that a call has so far ahead, and lets them be taken.
+    ///
+    /// # Errors
+    /// `CLOSED` when there is nobody any more who would take them, `LIMIT_EXCEEDED` when nobody does.
+    async fn send_ahead(&self, call: u32, results: &mut Results) -> Result<()> {
+        results::within_bound(self.replies.borrow().len())?;
+        let part = core::mem::take(results);
+        results::reply(&mut self.replies.borrow_mut(), call, results::status::PART, |out| {
+            out.extend_from_slice(&part);
+            Ok(())
+        });
+        self.wake();
+        crate::local::yield_now().await;
+        match self.ended.get() {
+            true => Err(Error::new(ErrorCode::Closed, "the session has ended")),
+            false => Ok(()),
         }
     }
 
     async fn run(self: Rc<Self>, call: u32, operation: u8, arguments: &[u8]) -> Result<Results> {
         let given = Arguments::new(arguments);
         match operation {
-            operation::GET_MANY => self.get_many(given).await,
+            operation::GET_MANY => self.get_many(call, given).await,
             operation::DELETE => self.delete(given).await,
             operation::PUT_MANY => self.put_many(given).await,
             operation::COMMIT => self.commit(given).await,

@@ -28,9 +28,21 @@ interface Call {
   write: { info: CommitInfo; start: number; end: number; after: number } | undefined;
   /** Whether it belongs to a handle of this session, and so ends with it. */
   bound: boolean;
+  /** Who takes results that are sent ahead. */
+  parts: Parts | undefined;
   resolve(reader: Reader): void;
   reject(error: KoruError): void;
 }
+
+/** What takes the first results of a call while the others are still being looked up. The last ones come as the answer. */
+export interface Parts {
+  /** The call is sent, perhaps not for the first time: results come from the first one on. */
+  begin(): void;
+  take(results: Reader): void;
+}
+
+/** What a reply says of its results: `core/src/protocol/results.rs`. */
+const DONE = 0, PART = 2;
 
 export class Connection {
   readonly #connector: Connector;
@@ -83,11 +95,12 @@ export class Connection {
    * Makes a call that changes nothing. `session` is that of the handle that it uses, if it uses one: it then ends with
    * `ABORTED` when that session is over.
    */
-  read(operation: Operation, write: (writer: Writer) => void, session?: number): Promise<Reader> {
-    return this.#call(operation, session, (writer) => {
+  read(operation: Operation, write: (writer: Writer) => void, session?: number, parts?: Parts): Promise<Reader> {
+    const reads = (writer: Writer) => {
       write(writer);
       return undefined;
-    }).answer;
+    };
+    return this.#call(operation, session, reads, parts).answer;
   }
 
   /** As `read`, and a way to take the call back: only for calls that wait. */
@@ -123,7 +136,7 @@ export class Connection {
     }).answer;
   }
 
-  #call(operation: Operation, session: number | undefined, write: (writer: Writer) => Call["write"]) {
+  #call(operation: Operation, session: number | undefined, write: (writer: Writer) => Call["write"], parts?: Parts) {
     const queue = this.#queue;
     const start = queue.length;
     const number = (this.#number = (this.#number + 1) >>> 0);
@@ -147,7 +160,7 @@ export class Connection {
     const bound = session !== undefined;
     const answer = new Promise<Reader>((resolve, reject) => {
       const end = queue.length;
-      this.#waiting.push({ number, operation, start, end, batch: undefined, write: written, bound, resolve, reject });
+      this.#waiting.push({ number, operation, start, end, batch: undefined, write: written, bound, parts, resolve, reject });
     });
     this.#soon();
     return { answer, number };
@@ -208,11 +221,24 @@ export class Connection {
       reader.at = end;
       const call = this.#underWay.get(number);
       if (!call) continue;
+      if (status === PART) {
+        this.#take(call, results);
+        continue;
+      }
       this.#underWay.delete(number);
-      if (status === 0) call.resolve(results);
+      if (status === DONE) call.resolve(results);
       else this.#fail(call, results);
     }
     if (this.#waiting.length > 0) this.#soon();
+  }
+
+  #take(call: Call, results: Reader): void {
+    try {
+      call.parts!.take(results);
+    } catch (error) {
+      this.#underWay.delete(call.number);
+      call.reject(toKoruError(error));
+    }
   }
 
   #fail(call: Call, results: Reader): void {
@@ -247,6 +273,7 @@ export class Connection {
     for (const call of this.#underWay.values()) {
       const { batch, write } = call;
       if (!batch) continue;
+      call.parts?.begin();
       if (writer.length > BATCH_TARGET_BYTES) {
         this.#send(writer.slice());
         writer = new Writer(4096);
