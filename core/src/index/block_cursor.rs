@@ -143,7 +143,6 @@ impl BlockCursor {
 
 /// Where the tail of an entry's key is, the key before which has `previous_length` bytes. An entry that shares nothing
 /// becomes the base.
-#[inline]
 fn tail_of(
     entry: &Entry,
     previous_length: usize,

@@ -66,20 +66,7 @@ impl<const N: usize> PartialOrd for Short<N> {
 impl<const N: usize> Ord for Short<N> {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        compare(self, other)
-    }
-}
-
-/// The order of bytes, eight at a time. Keys begin alike, and what slices are compared by elsewhere goes byte by byte in
-/// WebAssembly.
-fn compare(a: &[u8], b: &[u8]) -> Ordering {
-    let (chunks_a, chunks_b) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
-    match chunks_a.iter().zip(chunks_b).find(|(a, b)| u64::from_ne_bytes(**a) != u64::from_ne_bytes(**b)) {
-        Some((a, b)) => u64::from_be_bytes(*a).cmp(&u64::from_be_bytes(*b)),
-        None => {
-            let same = 8 * chunks_a.len().min(chunks_b.len());
-            a.get(same..).unwrap_or_default().cmp(b.get(same..).unwrap_or_default())
-        }
+        (**self).cmp(other)
     }
 }
 
@@ -92,20 +79,9 @@ impl<const N: usize> fmt::Debug for Short<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
     use proptest::prelude::*;
 
     proptest! {
-        #[test]
-        fn eight_at_a_time_is_the_order_of_bytes(
-            a in proptest::collection::vec(prop_oneof![Just(7), any::<u8>()], 0..30),
-            b in proptest::collection::vec(any::<u8>(), 0..20),
-            common in 0..30_usize,
-        ) {
-            let b: Vec<u8> = a.iter().copied().take(common).chain(b).collect();
-            prop_assert_eq!(compare(&a, &b), a.cmp(&b));
-        }
-
         #[test]
         fn bytes_come_back_and_order_as_bytes(
             a in proptest::collection::vec(0u8..3, 0..9), b in proptest::collection::vec(0u8..3, 0..9)
