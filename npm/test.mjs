@@ -24,7 +24,7 @@ const glue = {
   name: "bindings",
   setup: (b) => b.onResolve({ filter: /\/wasm\/koru\.js$/ }, () => ({ path: "./koru.js", external: true })),
 };
-const nodeTests = ["node", "conformance-node", "browser", "tabs", "durability", "trap", "memory", "interop", "exchange", "kills", "pages"].map((name) => here(`test/${name}.test.ts`));
+const nodeTests = ["node", "connection", "conformance-node", "browser", "tabs", "durability", "trap", "memory", "interop", "exchange", "kills", "pages"].map((name) => here(`test/${name}.test.ts`));
 await build({ ...common, entryPoints: nodeTests, platform: "node", packages: "external", plugins: [glue] });
 await build({ ...common, entryPoints: [here("test/journal.ts")], platform: "node" });
 await build({ ...common, entryPoints: [here("test/exchange.ts")], platform: "node", packages: "external", plugins: [glue] });
@@ -38,7 +38,7 @@ await build({ ...common, entryPoints: [here("../docs/examples/typescript/rag.mts
 const tests = [];
 // The time of a whole file, which in a campaign of kills grows with their number.
 const timeout = 600_000 + 120_000 * Number(process.env.KORU_KILLS ?? 0);
-if (wants("node")) tests.push(here("build/node.test.js"), here("build/conformance-node.test.js"));
+if (wants("node")) tests.push(here("build/node.test.js"), here("build/connection.test.js"), here("build/conformance-node.test.js"));
 if (wants("browser")) tests.push(here("build/browser.test.js"), here("build/tabs.test.js"));
 if (wants("faults")) tests.push(here("build/durability.test.js"), here("build/trap.test.js"), here("build/memory.test.js"));
 if (wants("interop")) tests.push(here("build/interop.test.js"), here("build/exchange.test.js"));

@@ -74,6 +74,9 @@ limits! {
     /// Bytes of log that are compressed as one: what a read of one value has to decompress. Larger ones
     /// compress a little better and take longer to read.
     PACKED_BLOCK_BYTES: usize = 8 << 10, "bytes";
+    /// Bytes of log that are read and cached as one where a call of the storage costs more than what it reads: one block of a
+    /// compressed segment.
+    LOG_BLOCK_BYTES: usize = PACKED_BLOCK_BYTES, "bytes";
     /// Largest block that is accepted from a file: distances in LZ4 reach no further.
     PACKED_BLOCK_BYTES_MAX: usize = 64 << 10, "bytes";
     /// Compressed segments of which it is kept where their blocks are: 64 KiB each.
@@ -133,6 +136,8 @@ limits! {
     /// Size at which a page of the call protocol ends, so that a client holds little and the next call is not held up. A
     /// page has at least one row, however large.
     PAGE_BYTES_MAX: usize = 1 << 20, "bytes";
+    /// Size at which a part of a long reply is sent ahead: whoever asked reads it while the rest is being looked up.
+    REPLY_PART_BYTES: usize = 64 << 10, "bytes";
     /// Most rows of one page.
     PAGE_ROWS_MAX: usize = 65_536, "rows";
     /// Most commits among which the call of a client is looked for that had lost its connection: a second or two of reading.

@@ -106,22 +106,23 @@ export class Collection<T = Value> extends SnapshotCollection<T> {
   ): Promise<VersionId | undefined> {
     throwIfAborted(options.signal);
     type Item = readonly [string, T, (PutVectors | undefined)?];
-    const given = Symbol.iterator in documents ? (documents as Iterable<Item>) : undefined;
+    // A generator may make calls itself, which must not come in the middle of this one.
+    const given = Symbol.iterator in documents ? [...(documents as Iterable<Item>)] : undefined;
     let items = given ?? (Object.entries(documents) as unknown as Item[]);
     let row: ReturnType<typeof rowsOf> | undefined;
     if (options.vectors !== undefined) {
       // Which numbers are keys decides over the order of an object's.
       if (!given) throw new KoruError("INVALID_ARGUMENT", "vectors for each document need documents in an order: pairs or a Map");
-      items = [...given];
       row = rowsOf(options.vectors, (items as Item[]).length);
     }
     const answer = await this.connection.write(
       Operation.putMany,
       (writer) => writer.string(this.name),
       options,
-      (writer) => {
+      (writer, ahead) => {
         let index = 0;
         for (const [key, value, own] of items) {
+          ahead();
           writer.string(text(key, "a key"));
           writer.value(value, `${this.name}/${key}`);
           if (row && own) throw new KoruError("INVALID_ARGUMENT", `${this.name}/${key} has vectors of its own and those of the call`);

@@ -11,7 +11,7 @@ import {
 import type { Writer } from "./protocol/writer.js";
 import { pages, release, Rows, throwIfAborted, untilAborted, type AbortOptions } from "./rows.js";
 import { readHits, writeSearch, type Hits, type SearchOptions } from "./search.js";
-import type { Connection } from "./transport/connection.js";
+import type { Connection, Parts } from "./transport/connection.js";
 import { readVectors, type Vectors } from "./vectors.js";
 
 /** Which documents of a collection. */
@@ -69,16 +69,26 @@ export class SnapshotCollection<T = Value> {
   }
 
   async #many<R>(
-    keys: readonly string[],
+    given: readonly string[],
     options: AbortOptions | undefined,
     read: (answer: import("./protocol/reader.js").Reader, key: string) => R,
   ): Promise<(R | undefined)[]> {
-    const answer = await this.#read(Operation.getMany, options, (writer) => {
+    // Whose array it is may change it meanwhile.
+    const keys = given.slice();
+    const found: (R | undefined)[] = [];
+    const parts: Parts = {
+      begin: () => void (found.length = 0),
+      // For each key an array: empty where there is no document.
+      take(results) {
+        while (!results.done) found.push(results.array() === 0 ? undefined : read(results, keys[found.length]!));
+      },
+    };
+    const write = (writer: Writer) => {
       writer.array(keys.length);
       for (const key of keys) writer.string(text(key, "a key"));
-    });
-    // For each key an array: empty where there is no document.
-    return keys.map((key) => (answer.array() === 0 ? undefined : read(answer, key)));
+    };
+    parts.take(await this.#read(Operation.getMany, options, write, this.place.moment, parts));
+    return found;
   }
 
   /** The vectors of a document, by name: none if it has none, and `undefined` if there is no document. */
@@ -188,6 +198,7 @@ export class SnapshotCollection<T = Value> {
     options: AbortOptions | undefined,
     key: (writer: Writer) => void,
     moment: Moment | SnapshotHandle | undefined = this.place.moment,
+    parts?: Parts,
   ) {
     throwIfAborted(options?.signal);
     const { session } = this.place;
@@ -199,6 +210,7 @@ export class SnapshotCollection<T = Value> {
         writeMoment(writer, moment);
       },
       session,
+      parts,
     );
     return untilAborted(answer, options?.signal);
   }

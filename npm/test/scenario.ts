@@ -52,6 +52,22 @@ export async function everything(api: typeof Api, db: Database): Promise<void> {
   equal(seen.length, 300);
   equal(await users.getMany(["m1", "nobody", "m2"]), [1, undefined, 2]);
 
+  // So many that they go over in parts, and come back in parts.
+  const long = Array.from({ length: 600 }, (_, i) => [`p${i}`, { i, text: `${i} `.repeat(200) }] as const);
+  const calling = function* () {
+    for (const document of long) {
+      if (document[0] === "p300") void users.put("while", "iterating");
+      yield document;
+    }
+  };
+  const parts = await users.putMany(calling());
+  equal(await users.getMany(["nobody", ...long.map(([key]) => key)]), [undefined, ...long.map(([, value]) => value)]);
+  equal((await db.commit(parts!)).changes.length, 600);
+  equal(await codeOf(() => users.putMany([...long.map(([key]) => [key, 0] as const), ["bad", undefined as unknown as Api.Value]])), "INVALID_ARGUMENT");
+  equal([await users.get("p0"), await users.get("while")], [long[0]![1], "iterating"]);
+  await users.putMany(long.map(([key]) => [key, 1] as const));
+  for (const key of ["while", ...long.map(([key]) => key)]) await users.delete(key);
+
   // Snapshots.
   const snapshot = await db.snapshot();
   await users.put("late", 1);

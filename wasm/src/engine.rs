@@ -43,14 +43,13 @@ impl Engine {
     /// A session. `onReply` is called with each batch of replies; what is ready in the same turn comes in one.
     pub fn session(&self, #[wasm_bindgen(js_name = onReply)] on_reply: Function) -> Session {
         let session = Rc::new(protocol::Session::new(&self.database));
-        let replies = session.clone();
+        let (replies, tell) = (session.clone(), on_reply.clone());
         spawn_local(async move {
             while let Some(batch) = replies.replies().await {
-                // What its receiver throws is not ours to handle.
-                let _ = on_reply.call1(&JsValue::UNDEFINED, &Uint8Array::from(&*batch));
+                hand_over(&tell, &batch);
             }
         });
-        Session { session }
+        Session { session, on_reply }
     }
 
     /// Does due maintenance in at most `steps` bounded steps, and resolves with whether more is due.
@@ -76,10 +75,17 @@ impl Engine {
     }
 }
 
+/// Hands replies to who waits for them.
+fn hand_over(on_reply: &Function, batch: &[u8]) {
+    // What its receiver throws is not ours to handle.
+    let _ = on_reply.call1(&JsValue::UNDEFINED, &Uint8Array::from(batch));
+}
+
 /// One client's calls.
 #[wasm_bindgen]
 pub struct Session {
     session: Rc<protocol::Session<Storage>>,
+    on_reply: Function,
 }
 
 #[wasm_bindgen]
@@ -87,7 +93,7 @@ impl Session {
     /// Takes a batch of calls. Throws an `Error` with a `code` where the batch as a whole cannot be taken; the session has
     /// ended then.
     pub fn submit(&self, batch: &[u8]) -> Result<(), JsValue> {
-        let tasks = self.session.submit(batch).map_err(|e| to_js(&e))?;
+        let tasks = self.session.drive(batch, |replies| hand_over(&self.on_reply, replies)).map_err(|e| to_js(&e))?;
         tasks.into_iter().for_each(spawn_local);
         Ok(())
     }

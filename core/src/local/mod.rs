@@ -8,7 +8,7 @@ mod settle;
 mod upkeep;
 mod wait;
 
-pub(crate) use wait::{Gate, Signal, Turn};
+pub(crate) use wait::{Gate, Signal, Turn, yield_now};
 
 use crate::{
     Error, ErrorCode, Host, Result,

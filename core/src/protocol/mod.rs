@@ -47,9 +47,11 @@ use arguments::Arguments;
 use core::{
     cell::{Cell, RefCell},
     pin::Pin,
+    task::{Context, Waker},
 };
 use handles::Handles;
 use results::Results;
+use write::PutMany;
 
 /// A call that is under way. It is to be polled to its end, as soon as that can be: others wait for it. With the feature
 /// `driven`, one that is dropped before is leaked.
@@ -67,17 +69,38 @@ struct Inner<S> {
     /// There are replies, or the session has ended.
     ready: Signal,
     ended: Cell<bool>,
+    /// Replies are being taken by [`Session::drive`]: nobody has to be woken for them.
+    driving: Cell<bool>,
     calls: Cell<usize>,
     /// Bytes of the arguments of all calls under way.
     arguments: Cell<usize>,
     /// Calls that wait for events, and whether they are to be given up.
     waiting: RefCell<Vec<(u32, bool)>>,
+    /// Calls whose arguments have come in part.
+    begun: RefCell<Vec<Begun>>,
+}
+
+/// A put of many of which more is to come.
+struct Begun {
+    call: u32,
+    /// Of the arguments that have come.
+    bytes: usize,
+    write: PutMany,
+    /// Why nothing will come of it.
+    failed: Option<Error>,
 }
 
 impl<S: AsyncStorage> core::fmt::Debug for Session<S> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Session").field("database", &self.0.database).field("calls", &self.0.calls).finish()
     }
+}
+
+/// Flags beside the number of an operation: the arguments go on in another message with the number of the call, or go on from
+/// one.
+mod flag {
+    pub(super) const MORE: u8 = 0x80;
+    pub(super) const CONTINUED: u8 = 0x40;
 }
 
 mod operation {
@@ -149,9 +172,11 @@ impl<S: AsyncStorage + 'static> Session<S> {
             replies: RefCell::default(),
             ready: Signal::default(),
             ended: Cell::new(false),
+            driving: Cell::new(false),
             calls: Cell::new(0),
             arguments: Cell::new(0),
             waiting: RefCell::default(),
+            begun: RefCell::default(),
         }))
     }
 
@@ -185,6 +210,29 @@ impl<S: AsyncStorage + 'static> Session<S> {
         Ok(tasks)
     }
 
+    /// Takes the calls of a batch and does what does not have to wait: first each call as far as it comes, and then the
+    /// writes among them, which by then have all joined the group that is made durable at once. `tell` is given replies;
+    /// those of what waits, the tasks that are returned, come by [`replies`](Session::replies).
+    ///
+    /// # Errors
+    /// As [`submit`](Session::submit).
+    pub fn drive(&self, batch: &[u8], mut tell: impl FnMut(&[u8])) -> Result<Vec<Task>> {
+        self.0.driving.set(true);
+        let mut tasks = self.submit(batch);
+        if let Ok(tasks) = &mut tasks {
+            for _ in 0..2 {
+                // Whoever waits is polled again when it has been given somebody to wake.
+                tasks.retain_mut(|task| task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                let replies = self.take_replies();
+                if !replies.is_empty() {
+                    tell(&replies);
+                }
+            }
+        }
+        self.0.driving.set(false);
+        tasks
+    }
+
     /// The replies that are there, one behind the other; empty if there are none.
     pub fn take_replies(&self) -> Vec<u8> {
         core::mem::take(&mut *self.0.replies.borrow_mut())
@@ -202,6 +250,7 @@ impl<S: AsyncStorage + 'static> Session<S> {
         let inner = &self.0;
         inner.ended.set(true);
         inner.handles.clear();
+        inner.begun.borrow_mut().clear();
         inner.replies.borrow_mut().clear();
         inner.ready.raise();
         // Those that wait for events see that there is no one to tell.
@@ -214,6 +263,9 @@ impl<S: AsyncStorage + 'static> Inner<S> {
     /// Answers a call, or makes it a task.
     fn begin(self: &Rc<Self>, message: Message<'_>) -> Option<Task> {
         let Message { call, operation, arguments } = message;
+        if operation & !(flag::MORE | flag::CONTINUED) == operation::PUT_MANY {
+            return self.begin_put_many(message);
+        }
         if let Err(e) = self.admit(arguments.len()) {
             self.answer(call, |_| Err(e));
             return None;
@@ -245,6 +297,49 @@ impl<S: AsyncStorage + 'static> Inner<S> {
                 Some(self.task(call, bytes, async move { this.run(call, operation, &arguments).await }))
             }
         }
+    }
+
+    /// Takes the arguments of a put of many, or a part of them: it is read while the client writes the next one.
+    fn begin_put_many(self: &Rc<Self>, Message { call, operation, arguments }: Message<'_>) -> Option<Task> {
+        let (more, continued) = (operation & flag::MORE != 0, operation & flag::CONTINUED != 0);
+        let mut begun = match (self.take_begun(call), continued) {
+            (Some(begun), true) => begun,
+            (None, false) => Begun { call, bytes: 0, write: PutMany::default(), failed: None },
+            _ => {
+                return self
+                    .refuse(call, Error::invalid("the arguments of a call do not go on where they were broken off"));
+            }
+        };
+        // One that has failed is answered when all of it is there, and takes no room until then.
+        begun.bytes += arguments.len();
+        if begun.failed.is_none() {
+            begun.failed = self.admit(begun.bytes).and_then(|()| begun.write.take(Arguments::new(arguments))).err();
+        }
+        if begun.failed.is_some() {
+            (begun.bytes, begun.write) = (0, PutMany::default());
+        }
+        if more {
+            if self.begun.borrow().len() >= CALLS_MAX {
+                return self.refuse(call, Error::limit("more calls have begun than a session may have under way"));
+            }
+            self.arguments.set(self.arguments.get() + begun.bytes);
+            self.begun.borrow_mut().push(begun);
+            return None;
+        }
+        let this = self.clone();
+        match begun.failed {
+            None => Some(self.task(call, begun.bytes, async move { this.put_many(begun.write).await })),
+            Some(e) => self.refuse(call, e),
+        }
+    }
+
+    /// What has come of the arguments of a call.
+    fn take_begun(&self, call: u32) -> Option<Begun> {
+        let mut begun = self.begun.borrow_mut();
+        let at = begun.iter().position(|begun| begun.call == call)?;
+        let begun = begun.swap_remove(at);
+        self.arguments.set(self.arguments.get() - begun.bytes);
+        Some(begun)
     }
 
     fn refuse(&self, call: u32, e: Error) -> Option<Task> {
@@ -287,17 +382,41 @@ impl<S: AsyncStorage + 'static> Inner<S> {
 
     fn answer(&self, call: u32, write: impl FnOnce(&mut Results) -> Result<()>) {
         if !self.ended.get() {
-            results::reply(&mut self.replies.borrow_mut(), call, write);
+            results::reply(&mut self.replies.borrow_mut(), call, results::status::DONE, write);
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if !self.driving.get() {
             self.ready.raise();
+        }
+    }
+
+    /// Sends the results that a call has so far ahead, and lets them be taken.
+    ///
+    /// # Errors
+    /// `CLOSED` when there is nobody any more who would take them, `LIMIT_EXCEEDED` when nobody does.
+    async fn send_ahead(&self, call: u32, results: &mut Results) -> Result<()> {
+        results::within_bound(self.replies.borrow().len())?;
+        let part = core::mem::take(results);
+        results::reply(&mut self.replies.borrow_mut(), call, results::status::PART, |out| {
+            out.extend_from_slice(&part);
+            Ok(())
+        });
+        self.wake();
+        crate::local::yield_now().await;
+        match self.ended.get() {
+            true => Err(Error::new(ErrorCode::Closed, "the session has ended")),
+            false => Ok(()),
         }
     }
 
     async fn run(self: Rc<Self>, call: u32, operation: u8, arguments: &[u8]) -> Result<Results> {
         let given = Arguments::new(arguments);
         match operation {
-            operation::GET_MANY => self.get_many(given).await,
+            operation::GET_MANY => self.get_many(call, given).await,
             operation::DELETE => self.delete(given).await,
-            operation::PUT_MANY => self.put_many(given).await,
             operation::COMMIT => self.commit(given).await,
             operation::SCAN => self.scan(given).await,
             operation::HISTORY => self.history(given).await,

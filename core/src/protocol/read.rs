@@ -10,6 +10,7 @@ use crate::{
     codec::value::write,
     engine::{Engine, View},
     history::diff,
+    limits::REPLY_PART_BYTES,
     storage::AsyncStorage,
 };
 use alloc::{string::String, vec::Vec};
@@ -69,13 +70,17 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         Ok(out)
     }
 
-    pub(super) async fn get_many(&self, mut given: Arguments<'_>) -> Result<Results> {
+    pub(super) async fn get_many(&self, call: u32, mut given: Arguments<'_>) -> Result<Results> {
         let (collection, mut keys) = (given.text("collection")?, given.array("keys")?);
         let at = given.moment("moment")?;
         given.end()?;
         let view = self.view(&at).await?;
-        let mut out = Results::new();
+        let (mut out, mut bytes) = (Results::new(), 0);
         while !keys.is_empty() {
+            if out.len() >= REPLY_PART_BYTES {
+                bytes += out.len();
+                self.send_ahead(call, &mut out).await?;
+            }
             match self.engine().get_in(&view, collection, keys.text("keys")?).await? {
                 Some(found) => {
                     write::array(&mut out, 4);
@@ -83,7 +88,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
                 }
                 None => write::array(&mut out, 0),
             }
-            super::results::within_bound(out.len())?;
+            super::results::within_bound(bytes + out.len())?;
         }
         Ok(out)
     }
@@ -176,6 +181,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         let call = given.count("call")?;
         given.end()?;
         let call = u32::try_from(call).map_err(|_| Error::invalid("the number of a call has 32 bits"))?;
+        drop(self.take_begun(call));
         for (_, cancelled) in self.waiting.borrow_mut().iter_mut().filter(|(waiting, _)| *waiting == call) {
             *cancelled = true;
         }

@@ -260,16 +260,26 @@ pub(super) fn names(names: &[String]) -> Value {
     list(names, |name| Value::from(&**name))
 }
 
+/// What a reply says of its results.
+pub(super) mod status {
+    /// They are all, or the last ones.
+    pub(in super::super) const DONE: u8 = 0;
+    /// Instead of results there are a code and a message.
+    pub(in super::super) const FAILED: u8 = 1;
+    /// More come in another reply.
+    pub(in super::super) const PART: u8 = 2;
+}
+
 /// The reply to a call, with its length in front: `write` writes the results, unless it fails.
-pub(super) fn reply(out: &mut Vec<u8>, call: u32, write: impl FnOnce(&mut Results) -> Result<()>) {
+pub(super) fn reply(out: &mut Vec<u8>, call: u32, status: u8, write: impl FnOnce(&mut Results) -> Result<()>) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&call.to_le_bytes());
-    out.push(0);
+    out.push(status);
     let outcome = write(out).and_then(|()| within_bound(out.len() - start));
     if let Err(e) = outcome {
         out.truncate(start + 8);
-        out.push(1);
+        out.push(status::FAILED);
         write::text(out, e.code().name());
         write::text(out, e.message());
     }

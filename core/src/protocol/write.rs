@@ -44,6 +44,34 @@ pub(super) fn put(mut given: Arguments<'_>) -> Result<Write> {
     Ok(Write::new(info, [change].into()))
 }
 
+/// A put of many documents, as far as its arguments have come.
+#[derive(Default)]
+pub(super) struct PutMany {
+    info: WriteInfo,
+    puts: Option<Puts>,
+}
+
+impl PutMany {
+    /// Takes more arguments: the first ones say where and who, the others what.
+    pub(super) fn take(&mut self, mut given: Arguments<'_>) -> Result<()> {
+        let puts = match &mut self.puts {
+            Some(puts) => puts,
+            begun => {
+                let collection: Arc<str> = given.text("collection")?.into();
+                check_own_collection(&collection)?;
+                self.info = given.info()?;
+                begun.insert(Puts::new(collection))
+            }
+        };
+        while !given.is_empty() {
+            // The arguments have been checked for being canonical when they were gone over.
+            let (key, value) = (given.text("key")?, given.value("value")?);
+            puts.add_canonical(key, value, &vectors::vectors(&mut given)?)?;
+        }
+        Ok(())
+    }
+}
+
 fn change(collection: &Arc<str>, key: &str, value: Option<(&[u8], Vectors)>) -> Result<DraftChange> {
     check_own_collection(collection)?;
     check_key(key)?;
@@ -156,17 +184,9 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         Ok(self.written(version))
     }
 
-    pub(super) async fn put_many(&self, mut given: Arguments<'_>) -> Result<Results> {
-        let collection: Arc<str> = given.text("collection")?.into();
-        check_own_collection(&collection)?;
-        let info = given.info()?;
-        let mut puts = Puts::new(collection);
-        while !given.is_empty() {
-            // The arguments have been checked for being canonical when they were gone over.
-            let (key, value) = (given.text("key")?, given.value("value")?);
-            puts.add_canonical(key, value, &vectors::vectors(&mut given)?)?;
-        }
-        let version = self.make(Write::new(info, puts.finish()), None).await?;
+    pub(super) async fn put_many(&self, PutMany { info, puts }: PutMany) -> Result<Results> {
+        let changes = puts.map(Puts::finish).unwrap_or_default();
+        let version = self.make(Write::new(info, changes), None).await?;
         Ok(self.written(version))
     }
 

@@ -5,12 +5,15 @@
 // takes effect at most once, however often it is sent, because its token stays the same.
 
 import { KoruError, toKoruError, type ErrorCode } from "../error.js";
-import { BATCH_TARGET_BYTES, CALLS_UNDER_WAY_MAX } from "../limits.js";
+import { ARGUMENTS_AHEAD_BYTES, BATCH_TARGET_BYTES, CALLS_UNDER_WAY_MAX } from "../limits.js";
 import { Reader } from "../protocol/reader.js";
 import { Operation } from "../protocol/operation.js";
 import { Writer } from "../protocol/writer.js";
 import { writeInfo, type CommitInfo } from "../protocol/words.js";
 import type { Connector, Transport } from "./transport.js";
+
+/** Where the operation stands in a message. */
+const OPERATION_AT = 8;
 
 /** Microtasks that pass before a batch is sent: callers that a batch of replies woke get to make their next call. */
 const MICROTASKS_BEFORE_SEND = 6;
@@ -20,17 +23,35 @@ const settled = Promise.resolve();
 interface Call {
   number: number;
   operation: Operation;
+  /** Messages with its first arguments, and the session that they were sent in. */
+  earlier: Uint8Array[];
+  earlierIn: number;
   /** Its message in the queue, and once sent in the batch. */
   start: number;
   end: number;
   batch: Uint8Array | undefined;
-  /** For a write: its info, and where that lies in the message. */
+  /** For a write: its info, and where that lies in its first message. */
   write: { info: CommitInfo; start: number; end: number; after: number } | undefined;
   /** Whether it belongs to a handle of this session, and so ends with it. */
   bound: boolean;
+  /** Who takes results that are sent ahead. */
+  parts: Parts | undefined;
   resolve(reader: Reader): void;
   reject(error: KoruError): void;
 }
+
+/** What takes the first results of a call while the others are still being looked up. The last ones come as the answer. */
+export interface Parts {
+  /** The call is sent, perhaps not for the first time: results come from the first one on. */
+  begin(): void;
+  take(results: Reader): void;
+}
+
+/** Beside the number of an operation: more arguments follow in another message, or these follow those of one. */
+const MORE = 0x80, CONTINUED = 0x40;
+
+/** What a reply says of its results: `core/src/protocol/results.rs`. */
+const DONE = 0, PART = 2;
 
 export class Connection {
   readonly #connector: Connector;
@@ -83,11 +104,12 @@ export class Connection {
    * Makes a call that changes nothing. `session` is that of the handle that it uses, if it uses one: it then ends with
    * `ABORTED` when that session is over.
    */
-  read(operation: Operation, write: (writer: Writer) => void, session?: number): Promise<Reader> {
-    return this.#call(operation, session, (writer) => {
+  read(operation: Operation, write: (writer: Writer) => void, session?: number, parts?: Parts): Promise<Reader> {
+    const reads = (writer: Writer) => {
       write(writer);
       return undefined;
-    }).answer;
+    };
+    return this.#call(operation, session, reads, parts).answer;
   }
 
   /** As `read`, and a way to take the call back: only for calls that wait. */
@@ -103,40 +125,64 @@ export class Connection {
     return { answer, cancel };
   }
 
-  /** Makes a call that writes a commit: arguments before the info, the info, arguments behind it. */
+  /**
+   * Makes a call that writes a commit: arguments before the info, the info, arguments behind it. Between these `ahead` may be
+   * called, where the engine takes such a call in parts: when there are many they are sent, and read while more are written.
+   */
   write(
     operation: Operation,
     before: (writer: Writer) => void,
     info: CommitInfo,
-    behind: (writer: Writer) => void,
+    behind: (writer: Writer, ahead: () => void) => void,
     session?: number,
   ): Promise<Reader> {
     const token = this.#client && { client: this.#client, call: ++this.#token };
     const whole: CommitInfo = token ? { ...info, token } : info;
-    return this.#call(operation, session, (writer) => {
+    return this.#call(operation, session, (writer, ahead) => {
       before(writer);
       const start = writer.length;
       writeInfo(writer, whole);
       const end = writer.length;
-      behind(writer);
+      behind(writer, ahead);
       return { info: whole, start, end, after: this.#seen };
     }).answer;
   }
 
-  #call(operation: Operation, session: number | undefined, write: (writer: Writer) => Call["write"]) {
+  #call(
+    operation: Operation,
+    session: number | undefined,
+    write: (writer: Writer, ahead: () => void) => Call["write"],
+    parts?: Parts,
+  ) {
     const queue = this.#queue;
     const start = queue.length;
     const number = (this.#number = (this.#number + 1) >>> 0);
+    const earlier: Uint8Array[] = [];
+    const earlierIn = this.session;
+    const begin = (flags: number) => {
+      queue.length = start;
+      queue.u32(0);
+      queue.u32(number);
+      queue.u8(operation | flags);
+    };
+    const ahead = () => {
+      if (!this.#transport || this.session !== earlierIn || queue.length - start < ARGUMENTS_AHEAD_BYTES) return;
+      queue.bytes[start + OPERATION_AT]! |= MORE;
+      queue.patchU32(start, queue.length - start - 4);
+      const message = queue.slice(start);
+      earlier.push(message);
+      begin(CONTINUED);
+      this.#send(message);
+    };
     let written: Call["write"];
     try {
       if (this.#ended) throw this.#ended;
       if (session !== undefined && session !== this.session) throw sessionOver();
-      queue.u32(0);
-      queue.u32(number);
-      queue.u8(operation);
-      written = write(queue);
+      begin(0);
+      written = write(queue, ahead);
     } catch (error) {
       queue.length = start;
+      if (earlier.length > 0) this.read(Operation.cancel, (writer) => writer.integer(number)).catch(() => {});
       return { answer: Promise.reject<Reader>(error), number };
     }
     if (written) {
@@ -147,7 +193,7 @@ export class Connection {
     const bound = session !== undefined;
     const answer = new Promise<Reader>((resolve, reject) => {
       const end = queue.length;
-      this.#waiting.push({ number, operation, start, end, batch: undefined, write: written, bound, resolve, reject });
+      this.#waiting.push({ number, operation, earlier, earlierIn, start, end, batch: undefined, write: written, bound, parts, resolve, reject });
     });
     this.#soon();
     return { answer, number };
@@ -183,6 +229,10 @@ export class Connection {
         call.start -= first.start;
         call.end -= first.start;
         this.#underWay.set(call.number, call);
+        if (call.earlierIn === this.session) continue;
+        // Whom they were sent to is gone, and never had the call as a whole.
+        call.earlierIn = this.session;
+        for (const message of call.earlier) this.#send(message);
       }
       if (this.#waiting.length === 0) this.#queue.length = 0;
       this.#send(batch);
@@ -208,11 +258,24 @@ export class Connection {
       reader.at = end;
       const call = this.#underWay.get(number);
       if (!call) continue;
+      if (status === PART) {
+        this.#take(call, results);
+        continue;
+      }
       this.#underWay.delete(number);
-      if (status === 0) call.resolve(results);
+      if (status === DONE) call.resolve(results);
       else this.#fail(call, results);
     }
     if (this.#waiting.length > 0) this.#soon();
+  }
+
+  #take(call: Call, results: Reader): void {
+    try {
+      call.parts!.take(results);
+    } catch (error) {
+      this.#underWay.delete(call.number);
+      call.reject(toKoruError(error));
+    }
   }
 
   #fail(call: Call, results: Reader): void {
@@ -247,18 +310,21 @@ export class Connection {
     for (const call of this.#underWay.values()) {
       const { batch, write } = call;
       if (!batch) continue;
-      if (writer.length > BATCH_TARGET_BYTES) {
-        this.#send(writer.slice());
-        writer = new Writer(4096);
+      call.parts?.begin();
+      call.earlierIn = this.session;
+      for (const [index, message] of [...call.earlier, batch.subarray(call.start, call.end)].entries()) {
+        if (writer.length > BATCH_TARGET_BYTES) {
+          this.#send(writer.slice());
+          writer = new Writer(4096);
+        }
+        const start = writer.length;
+        if (write && index === 0) {
+          writer.raw(message.subarray(0, write.start));
+          writeInfo(writer, { ...write.info, after: write.after });
+          writer.raw(message.subarray(write.end));
+          writer.patchU32(start, writer.length - start - 4);
+        } else writer.raw(message);
       }
-      const message = batch.subarray(call.start, call.end);
-      const start = writer.length;
-      if (write) {
-        writer.raw(message.subarray(0, write.start));
-        writeInfo(writer, { ...write.info, after: write.after });
-        writer.raw(message.subarray(write.end));
-        writer.patchU32(start, writer.length - start - 4);
-      } else writer.raw(message);
     }
     if (writer.length > 0) this.#send(writer.slice());
   }

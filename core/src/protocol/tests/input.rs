@@ -163,6 +163,66 @@ fn calls_and_their_bytes_have_bounds() {
     assert!(failed(&client.reply(more[0]).unwrap()));
 }
 
+#[test]
+fn arguments_of_many_come_in_parts_and_take_effect_as_a_whole() {
+    use crate::protocol::flag::{CONTINUED, MORE};
+    const FIRST: u8 = PUT_MANY | MORE;
+    const NEXT_ONE: u8 = PUT_MANY | CONTINUED | MORE;
+    const LAST: u8 = PUT_MANY | CONTINUED;
+    let mut client = Client::new();
+    let begin = || (FIRST, v!["c", map([("message", "in parts".into())]), "a", 1, "b", 2]);
+    let call = client.parts(&[begin(), (NEXT_ONE, v![]), (NEXT_ONE, v!["c", 3, "a", 4])]);
+    assert!(client.reply(call).is_none() && client.ok(GET, v!["c", "c", NULL]).is_empty(), "it is not whole");
+    for task in client.session.submit(&message(call, LAST, &v!["d", 5])).unwrap() {
+        client.executor.spawn(task);
+    }
+    client.run();
+    let written = client.reply(call).unwrap().unwrap();
+    assert_eq!(written[1], 1.into(), "one commit");
+    assert_eq!(client.ok(FIND_COMMIT, v![written[0].clone()])[0].pointer("/message"), Some(&"in parts".into()));
+    let values = client.ok(GET_MANY, v!["c", v!["a", "b", "c", "d"], NULL]);
+    let values: Vec<_> = values.iter().map(|found| found.pointer("/3").cloned().unwrap()).collect();
+    assert_eq!(values, v![4, 2, 3, 5]);
+
+    // What fails is answered once, at the end, and nothing of it is written.
+    let call = client.parts(&[begin(), (NEXT_ONE, v![7, 7]), (NEXT_ONE, v!["e", 1])]);
+    assert!(client.reply(call).is_none());
+    let _ = client.session.submit(&message(call, LAST, &v!["f", 1])).unwrap();
+    client.run();
+    assert_eq!(client.reply(call).unwrap().unwrap_err(), "INVALID_ARGUMENT");
+    // Parts of nothing, and one where another had been begun.
+    for parts in
+        [&[(LAST, v!["g", 1])][..], &[begin(), (PUT_MANY, v!["c", NULL, "g", 1])], &[(GET | MORE, v!["c", "a", NULL])]]
+    {
+        let call = client.parts(parts);
+        assert_eq!(client.reply(call).unwrap().unwrap_err(), "INVALID_ARGUMENT", "{parts:?}");
+    }
+    // One that is cancelled is forgotten.
+    let call = client.parts(&[begin()]);
+    client.ok(CANCEL, v![i64::from(call)]);
+    let _ = client.session.submit(&message(call, LAST, &v!["g", 1])).unwrap();
+    client.run();
+    assert_eq!(client.reply(call).unwrap().unwrap_err(), "INVALID_ARGUMENT");
+    assert_eq!(client.ok(COLLECTIONS, v![NULL])[0], v!["c"].into());
+    assert_eq!(client.ok(GET_MANY, v!["c", v!["e", "f", "g"], NULL]), [v![].into(), v![].into(), v![].into()]);
+
+    // Their bytes count together, and are given back.
+    let large = |key: &str| v![key, Value::Bytes(alloc::vec![0; 60 << 20])];
+    for _ in 0..2 {
+        let first = (FIRST, [v!["c", NULL], large("a")].concat());
+        let others = ["b", "c", "d", "e"].map(|key| (NEXT_ONE, large(key)));
+        let call = client.parts(&[&[first][..], &others, &[(LAST, v!["f", 1])]].concat());
+        assert_eq!(client.reply(call).unwrap().unwrap_err(), "LIMIT_EXCEEDED");
+    }
+    // So does their number.
+    for _ in 0..CALLS_MAX {
+        client.calls += 1;
+        assert!(client.session.submit(&message(client.calls, FIRST, &v!["c", NULL])).unwrap().is_empty());
+    }
+    let call = client.parts(&[begin()]);
+    assert_eq!(client.reply(call).unwrap().unwrap_err(), "LIMIT_EXCEEDED");
+}
+
 /// A value that is likely to be an argument.
 fn argument() -> impl Strategy<Value = Value> {
     let word = prop_oneof![

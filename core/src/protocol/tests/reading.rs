@@ -87,6 +87,43 @@ fn many_documents_are_read_at_one_moment() {
 }
 
 #[test]
+fn many_documents_are_sent_ahead_in_parts_and_are_of_one_moment() {
+    let mut client = Client::new();
+    let key = |n: usize| format!("k{n:03}");
+    let text = |n: usize| Value::from(format!("{n:01000}"));
+    for n in 0..400 {
+        client.ok(PUT, v!["c", key(n), NULL, NULL, NULL, text(n)]);
+    }
+    let keys: Vec<Value> = (0..500).rev().map(|n| key(n).into()).collect();
+    let call = client.submit(&[(GET_MANY, v!["c", keys.clone(), NULL])])[0];
+    client.executor.run(1);
+    client.collect();
+    assert_eq!(client.ahead[&call].len(), 1, "the first part comes before the second is looked up");
+    // What is written now is behind the moment.
+    client.ok(PUT, v!["c", key(0), NULL, NULL, NULL, 7]);
+    let last = client.reply(call).unwrap().unwrap();
+    let parts = client.ahead.remove(&call).unwrap();
+    let sizes: Vec<_> = parts.iter().chain([&last]).map(Vec::len).collect();
+    assert!(sizes.len() > 5 && sizes.iter().skip(1).all(|size| (1..80).contains(size)), "{sizes:?}");
+    let got: Vec<_> = parts.into_iter().flatten().chain(last).map(|found| found.pointer("/3").cloned()).collect();
+    let expected: Vec<_> = (0..500).rev().map(|n| (n < 400).then(|| text(n))).collect();
+    assert!(got == expected);
+
+    // A failure comes behind what was sent ahead.
+    let call = client.submit(&[(GET_MANY, v!["c", [&keys[..], &v!["x".repeat(5000)]].concat(), NULL])])[0];
+    client.run();
+    assert!(client.reply(call).unwrap().is_err() && client.ahead.remove(&call).unwrap().len() > 5);
+
+    // Whoever is gone is read no further for.
+    client.submit(&[(GET_MANY, v!["c", keys, NULL])]);
+    client.executor.run(1);
+    let before = client.database.0.engine.stats();
+    client.session.end();
+    client.executor.run(1_000);
+    assert_eq!((client.executor.unfinished(), client.database.0.engine.stats().cache_hits), (0, before.cache_hits));
+}
+
+#[test]
 fn moments_are_times_versions_commits_tags_and_snapshots() {
     let mut client = Client::new();
     let first = client.ok(PUT, v!["c", "a", NULL, NULL, NULL, 1])[0].clone();

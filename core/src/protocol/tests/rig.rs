@@ -214,7 +214,9 @@ pub(crate) struct Client {
     pub(crate) session: Session<Medium>,
     pub(crate) executor: Executor,
     replies: BTreeMap<u32, Reply>,
-    calls: u32,
+    /// Results that were sent ahead.
+    pub(crate) ahead: BTreeMap<u32, Vec<Vec<Value>>>,
+    pub(crate) calls: u32,
 }
 
 impl Client {
@@ -231,7 +233,8 @@ impl Client {
 
     pub(crate) fn of(medium: Medium, database: LocalDatabase<Medium>) -> Client {
         let session = Session::new(&database);
-        Client { medium, database, session, executor: Executor::default(), replies: BTreeMap::new(), calls: 0 }
+        let (executor, replies, ahead) = Default::default();
+        Client { medium, database, session, executor, replies, ahead, calls: 0 }
     }
 
     /// Another client of the same database.
@@ -241,16 +244,49 @@ impl Client {
 
     /// Submits one batch of calls and returns their numbers.
     pub(crate) fn submit(&mut self, calls: &[(u8, Vec<Value>)]) -> Vec<u32> {
+        let (batch, numbers) = self.batch(calls);
+        for task in self.session.submit(&batch).unwrap() {
+            self.executor.spawn(task);
+        }
+        numbers
+    }
+
+    /// The same for calls that are driven at once. Also returns how often there were replies.
+    pub(crate) fn drive(&mut self, calls: &[(u8, Vec<Value>)]) -> (Vec<u32>, usize) {
+        let (batch, numbers) = self.batch(calls);
+        let (mut replies, mut times) = (Vec::new(), 0);
+        let tell = |batch: &[u8]| {
+            replies.extend_from_slice(batch);
+            times += 1;
+        };
+        for task in self.session.drive(&batch, tell).unwrap() {
+            self.executor.spawn(task);
+        }
+        assert!(self.session.take_replies().is_empty());
+        self.take(&replies);
+        (numbers, times)
+    }
+
+    fn batch(&mut self, calls: &[(u8, Vec<Value>)]) -> (Vec<u8>, Vec<u32>) {
         let (mut batch, mut numbers) = (Vec::new(), Vec::new());
         for (operation, arguments) in calls {
             self.calls += 1;
             batch.extend_from_slice(&message(self.calls, *operation, arguments));
             numbers.push(self.calls);
         }
-        for task in self.session.submit(&batch).unwrap() {
-            self.executor.spawn(task);
+        (batch, numbers)
+    }
+
+    /// Submits the parts of one call and returns its number.
+    pub(crate) fn parts(&mut self, parts: &[(u8, Vec<Value>)]) -> u32 {
+        self.calls += 1;
+        for (operation, arguments) in parts {
+            for task in self.session.submit(&message(self.calls, *operation, arguments)).unwrap() {
+                self.executor.spawn(task);
+            }
         }
-        numbers
+        self.run();
+        self.calls
     }
 
     /// Runs everything as far as it goes.
@@ -260,8 +296,11 @@ impl Client {
     }
 
     pub(crate) fn collect(&mut self) {
-        let replies = self.session.take_replies();
-        let mut rest = &*replies;
+        self.take(&self.session.take_replies());
+    }
+
+    fn take(&mut self, replies: &[u8]) {
+        let mut rest = replies;
         while let Some((length, after)) = rest.split_first_chunk() {
             let (reply, after) = after.split_at(u32::from_le_bytes(*length) as usize);
             rest = after;
@@ -272,6 +311,10 @@ impl Client {
                 results.push(decode(walked.bytes).unwrap());
             }
             let reply = match reply[4] {
+                2 => {
+                    self.ahead.entry(call).or_default().push(results);
+                    continue;
+                }
                 0 => Ok(results),
                 1 => Err(String::from(results[0].as_str().unwrap())),
                 status => panic!("status {status}"),

@@ -82,6 +82,30 @@ fn the_puts_of_one_batch_share_one_sync() {
 }
 
 #[test]
+fn what_does_not_wait_is_answered_where_it_is_driven() {
+    let mut client = Client::new();
+    client.ok(put("first", 0).0, put("first", 0).1);
+    let watch = client.ok(WATCH, v![NULL, NULL, NULL])[0].clone();
+    let (waits, _) = client.drive(&[(NEXT, v![watch, 1])]);
+    let before = client.medium.syncs();
+    let mut calls: Vec<_> = (0..64).map(|i| put(&format!("k{i}"), i)).collect();
+    calls.push((GET, v!["c", "first", NULL]));
+    let (numbers, times) = client.drive(&calls);
+    assert!(numbers.into_iter().all(|call| client.reply(call).unwrap().is_ok()));
+    assert_eq!((client.medium.syncs() - before, times), (1, 2), "reads first, then all writes by one sync");
+    assert!(client.reply(waits[0]).is_none());
+    client.run();
+    assert!(client.reply(waits[0]).unwrap().is_ok(), "whoever waits is woken as ever");
+
+    // A medium that is waited for answers later, and to all.
+    client.medium.wait(true);
+    let (numbers, times) = client.drive(&calls[..64]);
+    assert_eq!(times, 0);
+    client.run();
+    assert!(numbers.into_iter().all(|call| client.reply(call).unwrap().is_ok()));
+}
+
+#[test]
 fn the_puts_of_two_clients_share_a_sync_too() {
     let mut one = Client::new();
     one.ok(put("x", 0).0, put("x", 0).1);
