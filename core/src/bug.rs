@@ -72,6 +72,8 @@ bugs! {
     SnapshotSeesLater,
     /// A read sees every write that was acknowledged before it.
     StaleCache,
+    /// Blocks of the log are cached only where nothing is written any more.
+    CachesUnsettledLog,
     /// Timestamps never go backwards.
     ClockGoesBack,
     /// A document that has expired does not show.

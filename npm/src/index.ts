@@ -17,7 +17,7 @@ import { sendPieces } from "./worker/pieces.js";
 export * from "./api.js";
 
 /** Memory for the cache when none is said: a tab shares its machine with many others. */
-const CACHE_BYTES = 16 << 20;
+const CACHE_BYTES = 48 << 20;
 
 /** How long a tab that is just ending is waited for, in milliseconds: its lock is free a moment after it is gone. */
 const ENDING_MS = 1000;

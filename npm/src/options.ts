@@ -14,7 +14,7 @@ export interface OpenOptions extends AbortOptions {
    * loss from about a tenth of a second on; `none` is synced only at a checkpoint and at close.
    */
   durability?: "strict" | "relaxed" | "none";
-  /** Memory for cached documents, index blocks and vectors, in bytes; 64 MiB if left out, in a browser 16 MiB. At least 1 MiB. */
+  /** Memory for cached documents, blocks of the index and the log, and vectors, in bytes; 64 MiB if left out, in a browser 48 MiB. At least 1 MiB. */
   cacheBytes?: number;
   /**
    * Memory that the indexes of vectors may take, in bytes; 1 GiB if left out. A search of more fails with `LIMIT_EXCEEDED`

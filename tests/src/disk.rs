@@ -71,6 +71,7 @@ struct Disk {
     capacity: u64,
     short_reads: f64,
     preallocation: bool,
+    block_reads: bool,
     failed_syncs: u64,
 }
 
@@ -125,6 +126,7 @@ impl SimDisk {
             capacity: CAPACITY_DEFAULT,
             short_reads: 0.0,
             preallocation: false,
+            block_reads: false,
             failed_syncs: 0,
         })
     }
@@ -207,6 +209,11 @@ impl SimDisk {
     /// Sets what `wants_preallocation` answers; `false` at first.
     pub fn set_preallocation(&self, wanted: bool) {
         self.disk().preallocation = wanted;
+    }
+
+    /// Sets what `wants_block_reads` answers; `false` at first.
+    pub fn set_block_reads(&self, wanted: bool) {
+        self.disk().block_reads = wanted;
     }
 
     /// How many calls of this kind were made, failed ones included.
@@ -584,5 +591,9 @@ impl Storage for SimDisk {
 
     fn wants_preallocation(&self) -> bool {
         self.disk().preallocation
+    }
+
+    fn wants_block_reads(&self) -> bool {
+        self.disk().block_reads
     }
 }

@@ -112,6 +112,7 @@ impl Simulation {
             disk.set_short_reads(0.3);
         }
         disk.set_preallocation(random.chance(1, 3));
+        disk.set_block_reads(random.chance(1, 2));
         let durability = match random.below(5) {
             0 => Durability::None,
             1 => Durability::Relaxed,

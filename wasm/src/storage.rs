@@ -218,4 +218,8 @@ impl AsyncStorage for Storage {
     fn wants_preallocation(&self) -> bool {
         self.preallocate
     }
+
+    fn wants_block_reads(&self) -> bool {
+        true
+    }
 }

@@ -1,17 +1,25 @@
-//! What is cached of files beside documents: blocks of index tables, and vectors that searches compare.
+//! What is cached of files beside documents: blocks of index tables and of the log, and vectors that searches compare.
 //!
-//! Invariant: neither ever changes, so what is cached is true for as long as it is there. A table's number is never given
-//! again, nor is that of an index of vectors in memory.
+//! Invariant: none of them ever changes, so what is cached is true for as long as it is there. A table's number is never given
+//! again, nor is that of an index of vectors in memory; and of the log only what lies before the last checkpoint is cached,
+//! which no write and no crash touches any more.
 
 use super::{
     Engine,
     cache::{self, Item},
 };
 use crate::{
+    bug::{self, Bug},
+    error::Result,
     index::{block::Block, table::BlockCache},
+    limits::LOG_BLOCK_BYTES,
+    log::{Location, reader},
     storage::AsyncStorage,
 };
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
+
+/// Blocks of the log that are read at once while the cache has room.
+const BLOCKS_AT_ONCE: usize = 4;
 
 /// A part of a file in the cache.
 #[derive(Clone)]
@@ -26,6 +34,8 @@ pub(super) struct CachedPart {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Whole {
     Table(u32),
+    /// A segment of the log.
+    Log(u32),
     /// An index of vectors in memory, by its number.
     Vectors(u64),
 }
@@ -33,6 +43,7 @@ enum Whole {
 #[derive(Clone)]
 enum Content {
     Block(Arc<Block>),
+    Log(Arc<Vec<u8>>),
     Vector(Arc<[f32]>),
 }
 
@@ -40,6 +51,7 @@ impl Item for CachedPart {
     fn bytes(&self) -> usize {
         let content = match &self.content {
             Content::Block(block) => block.memory_bytes(),
+            Content::Log(bytes) => bytes.capacity() + size_of::<Vec<u8>>() + 2 * size_of::<usize>(),
             Content::Vector(vector) => size_of_val::<[f32]>(vector) + 2 * size_of::<usize>(),
         };
         content + size_of::<CachedPart>()
@@ -51,6 +63,7 @@ impl Whole {
     fn hash(self, number: u32) -> u64 {
         let (of, kind) = match self {
             Whole::Table(table) => (u64::from(table), 0),
+            Whole::Log(segment) => (u64::from(segment), 1 << 62),
             Whole::Vectors(index) => (index, 1 << 63),
         };
         let all = of << 32 ^ kind ^ u64::from(number);
@@ -87,7 +100,7 @@ impl<S: AsyncStorage> Engine<S> {
     pub(super) fn kept_vector(&self, index: u64, row: u32) -> Option<Arc<[f32]>> {
         match self.part(Whole::Vectors(index), row, |_| {})? {
             Content::Vector(vector) => Some(vector),
-            Content::Block(_) => None,
+            _ => None,
         }
     }
 
@@ -108,6 +121,57 @@ impl<S: AsyncStorage> Engine<S> {
     }
 }
 
+#[driven]
+impl<S: AsyncStorage> Engine<S> {
+    /// Reads the value of a record that the index names, and shows it to `use_it`, once. Where calls of the storage are slow
+    /// the block of the log around it is read and cached.
+    pub(super) async fn read_value(&self, at: Location, use_it: &mut dyn FnMut(&[u8])) -> Result<()> {
+        let within = (at.offset % LOG_BLOCK_BYTES as u64) as usize;
+        let end = within + at.bytes as usize;
+        let number = u32::try_from(at.offset / LOG_BLOCK_BYTES as u64).ok();
+        let number = number.filter(|_| end <= LOG_BLOCK_BYTES && self.storage.wants_block_reads());
+        let Some(block) = (match number {
+            Some(number) => self.log_block(at.segment, number).await?,
+            None => None,
+        }) else {
+            return reader::read_value(&self.storage, at, use_it).await;
+        };
+        reader::show_value(block.get(within..end.min(block.len())).unwrap_or_default(), at, use_it)
+    }
+
+    /// A block of the log, from the cache or into it; `None` where it may still grow.
+    async fn log_block(&self, segment: u32, number: u32) -> Result<Option<Arc<Vec<u8>>>> {
+        let of = Whole::Log(segment);
+        if let Some(Content::Log(block)) = self.part(of, number, |_| {}) {
+            return Ok(Some(block));
+        }
+        let checkpoint = self.files.lock().manifest.checkpoint;
+        let is_settled = |number: u32| {
+            let end = (u64::from(number) + 1) * LOG_BLOCK_BYTES as u64;
+            (segment, end) <= (checkpoint.segment, checkpoint.offset) || bug::active(Bug::CachesUnsettledLog)
+        };
+        // While there is room, those beside it come along: most of a log that fits into the cache is asked for some time.
+        let is_roomy =
+            self.documents.bytes() + self.parts.bytes() + BLOCKS_AT_ONCE * LOG_BLOCK_BYTES <= self.cache_budget();
+        let first = number / BLOCKS_AT_ONCE as u32 * BLOCKS_AT_ONCE as u32;
+        let (first, count) = match is_roomy && is_settled(first + BLOCKS_AT_ONCE as u32 - 1) {
+            true => (first, BLOCKS_AT_ONCE),
+            false if is_settled(number) => (number, 1),
+            false => return Ok(None),
+        };
+        let read = reader::read_blocks(&self.storage, segment, first, count).await?;
+        let mut wanted = Arc::default();
+        for (number_read, block) in (first..).zip(read.chunks(LOG_BLOCK_BYTES)) {
+            let block = Arc::new(block.to_vec());
+            if number_read == number {
+                wanted = block.clone();
+            }
+            self.keep_part(of, number_read, Content::Log(block));
+        }
+        Ok(Some(wanted))
+    }
+}
+
 impl<S: AsyncStorage> BlockCache for Engine<S> {
     fn get(&self, table: u32, block: u32) -> Option<Arc<Block>> {
         let touch = |part: &CachedPart| {
@@ -117,7 +181,7 @@ impl<S: AsyncStorage> BlockCache for Engine<S> {
         };
         match self.part(Whole::Table(table), block, touch)? {
             Content::Block(block) => Some(block),
-            Content::Vector(_) => None,
+            _ => None,
         }
     }
 

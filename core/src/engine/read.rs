@@ -122,7 +122,7 @@ impl<S: AsyncStorage> Engine<S> {
         self.counters.values_read.fetch_add(1, Ordering::Relaxed);
         let (mut head, mut document) = (Some(head), None);
         let mut use_it = |value: &[u8]| document = head.take().map(|head| head.with(value));
-        reader::read_value(&self.storage, at, &mut use_it).await?;
+        self.read_value(at, &mut use_it).await?;
         document.ok_or_else(|| Error::new(ErrorCode::Corrupt, "the value of the version was not read"))
     }
 

@@ -176,8 +176,30 @@ pub(crate) async fn read_value<S: AsyncStorage>(
         }
     };
     let read = read_full(storage, file, at.offset, record).await.map_err(|e| missing(e, at))?;
-    let value = record.get(..read).filter(|_| read == at.bytes as usize).and_then(commit::read_record);
-    value.map(use_it).ok_or_else(|| Error::corrupt(file, at.offset, "the checksum of the value does not match"))
+    show_value(record.get(..read).unwrap_or_default(), at, use_it)
+}
+
+/// Shows the value in what was read of a record, if it is whole and what was written.
+pub(crate) fn show_value(record: &[u8], at: Location, use_it: &mut dyn FnMut(&[u8])) -> Result<()> {
+    let value = Some(record).filter(|record| record.len() == at.bytes as usize).and_then(commit::read_record);
+    let damaged =
+        || Error::corrupt(FileName::Segment(at.segment), at.offset, "the checksum of the value does not match");
+    value.map(use_it).ok_or_else(damaged)
+}
+
+/// Reads some of the blocks that the log is cached in, of [`limits::LOG_BLOCK_BYTES`] each, or what the segment has of them.
+#[driven]
+pub(crate) async fn read_blocks<S: AsyncStorage>(
+    storage: &S,
+    segment: u32,
+    first: u32,
+    count: usize,
+) -> Result<Vec<u8>> {
+    let at = Location { segment, offset: u64::from(first) * limits::LOG_BLOCK_BYTES as u64, bytes: 0 };
+    let mut blocks = vec![0; count * limits::LOG_BLOCK_BYTES];
+    let read = read_full(storage, FileName::Segment(segment), at.offset, &mut blocks).await;
+    blocks.truncate(read.map_err(|e| missing(e, at))?);
+    Ok(blocks)
 }
 
 /// The commit in a frame's body.

@@ -242,6 +242,10 @@ impl<S: AsyncStorage> AsyncStorage for Unpacking<S> {
     fn wants_preallocation(&self) -> bool {
         self.inner.wants_preallocation()
     }
+
+    fn wants_block_reads(&self) -> bool {
+        self.inner.wants_block_reads()
+    }
 }
 
 /// Copies from `from` on what fits, and returns how much that is.

@@ -108,6 +108,11 @@ pub trait Storage: Shared {
     fn wants_preallocation(&self) -> bool {
         false
     }
+    /// Whether a call costs so much more than what it reads that blocks of the log are read and kept instead of single
+    /// values, as across the border of a module of WebAssembly.
+    fn wants_block_reads(&self) -> bool {
+        false
+    }
 }
 
 /// The same calls for a medium that has to be waited for. See [`Storage`] for what each promises.
@@ -124,6 +129,9 @@ pub trait AsyncStorage {
     fn kind(&self) -> &'static str;
     fn location(&self) -> String;
     fn wants_preallocation(&self) -> bool;
+    fn wants_block_reads(&self) -> bool {
+        false
+    }
 }
 
 impl AsyncStorage for Arc<dyn Storage> {
@@ -159,6 +167,9 @@ impl AsyncStorage for Arc<dyn Storage> {
     }
     fn wants_preallocation(&self) -> bool {
         (**self).wants_preallocation()
+    }
+    fn wants_block_reads(&self) -> bool {
+        (**self).wants_block_reads()
     }
 }
 

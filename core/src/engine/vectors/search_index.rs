@@ -19,7 +19,6 @@ use crate::{
     },
     error::Result,
     id::VersionId,
-    log::reader,
     query::Filter,
     storage::AsyncStorage,
     vector::{
@@ -369,7 +368,7 @@ impl<S: AsyncStorage> Engine<S> {
                 let Some(place) = self.with_index(named, |index| index.rows.place(row)).flatten() else { continue };
                 let mut matches = Ok(false);
                 let mut ask = |value: &[u8]| matches = filter.matches_encoded(value);
-                reader::read_value(&self.storage, value_at(place), &mut ask).await?;
+                self.read_value(value_at(place), &mut ask).await?;
                 let matches = matches?;
                 if matches {
                     more.push(row);
