@@ -63,10 +63,16 @@ impl<T: Item> Pool<T> {
     /// The item with this hash for which `same` holds.
     #[inline]
     pub(crate) fn get(&self, hash: u64, same: impl Fn(&T) -> bool) -> Option<T> {
+        self.with(hash, same, T::clone)
+    }
+
+    /// What `use_it` makes of that item, which it must not keep from others for long.
+    #[inline]
+    pub(crate) fn with<R>(&self, hash: u64, same: impl Fn(&T) -> bool, use_it: impl FnOnce(&T) -> R) -> Option<R> {
         let shard = self.shard(hash).read();
         let place = shard.slots.find(hash as u32, same)?;
         shard.hits.fetch_add(1, Ordering::Relaxed);
-        shard.slots.use_item(place).cloned()
+        shard.slots.use_item(place).map(use_it)
     }
 
     /// Asks for the memory that [`get`](Self::get) begins at.

@@ -16,7 +16,7 @@ use crate::{
     log::{Location, reader},
     storage::AsyncStorage,
 };
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 
 /// Blocks of the log that are read at once while the cache has room.
 const BLOCKS_AT_ONCE: usize = 4;
@@ -43,7 +43,7 @@ enum Whole {
 #[derive(Clone)]
 enum Content {
     Block(Arc<Block>),
-    Log(Arc<Vec<u8>>),
+    Log(Arc<[u8]>),
     Vector(Arc<[f32]>),
 }
 
@@ -51,7 +51,7 @@ impl Item for CachedPart {
     fn bytes(&self) -> usize {
         let content = match &self.content {
             Content::Block(block) => block.memory_bytes(),
-            Content::Log(bytes) => bytes.capacity() + size_of::<Vec<u8>>() + 2 * size_of::<usize>(),
+            Content::Log(bytes) => bytes.len() + 2 * size_of::<usize>(),
             Content::Vector(vector) => size_of_val::<[f32]>(vector) + 2 * size_of::<usize>(),
         };
         content + size_of::<CachedPart>()
@@ -130,21 +130,30 @@ impl<S: AsyncStorage> Engine<S> {
         let end = within + at.bytes as usize;
         let number = u32::try_from(at.offset / LOG_BLOCK_BYTES as u64).ok();
         let number = number.filter(|_| end <= LOG_BLOCK_BYTES && self.storage.wants_block_reads());
-        let Some(block) = (match number {
-            Some(number) => self.log_block(at.segment, number).await?,
-            None => None,
-        }) else {
-            return reader::read_value(&self.storage, at, use_it).await;
-        };
-        reader::show_value(block.get(within..end.min(block.len())).unwrap_or_default(), at, use_it)
+        let Some(number) = number else { return reader::read_value(&self.storage, at, use_it).await };
+        let mut show =
+            |block: &[u8]| reader::show_value(block.get(within..end.min(block.len())).unwrap_or_default(), at, use_it);
+        let of = Whole::Log(at.segment);
+        let shown = self.parts.with(
+            of.hash(number),
+            |part| part.of == of && part.number == number,
+            |part| match &part.content {
+                Content::Log(block) => Some(show(block)),
+                _ => None,
+            },
+        );
+        if let Some(shown) = shown.flatten() {
+            return shown;
+        }
+        match self.read_log_block(at.segment, number).await? {
+            Some(block) => show(&block),
+            None => reader::read_value(&self.storage, at, use_it).await,
+        }
     }
 
-    /// A block of the log, from the cache or into it; `None` where it may still grow.
-    async fn log_block(&self, segment: u32, number: u32) -> Result<Option<Arc<Vec<u8>>>> {
+    /// Reads a block of the log into the cache; `None` where it may still grow.
+    async fn read_log_block(&self, segment: u32, number: u32) -> Result<Option<Arc<[u8]>>> {
         let of = Whole::Log(segment);
-        if let Some(Content::Log(block)) = self.part(of, number, |_| {}) {
-            return Ok(Some(block));
-        }
         let checkpoint = self.files.lock().manifest.checkpoint;
         let is_settled = |number: u32| {
             let end = (u64::from(number) + 1) * LOG_BLOCK_BYTES as u64;
@@ -160,9 +169,9 @@ impl<S: AsyncStorage> Engine<S> {
             false => return Ok(None),
         };
         let read = reader::read_blocks(&self.storage, segment, first, count).await?;
-        let mut wanted = Arc::default();
+        let mut wanted: Arc<[u8]> = Arc::default();
         for (number_read, block) in (first..).zip(read.chunks(LOG_BLOCK_BYTES)) {
-            let block = Arc::new(block.to_vec());
+            let block: Arc<[u8]> = block.into();
             if number_read == number {
                 wanted = block.clone();
             }

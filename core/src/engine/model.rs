@@ -237,6 +237,22 @@ impl Document {
     }
 }
 
+/// What is told of a document, where it stands.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    pub(crate) version: VersionId,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) expires_at: Option<i64>,
+    pub(crate) encoded: &'a [u8],
+}
+
+impl Document {
+    pub(crate) fn shown(&self) -> Shown<'_> {
+        let Head { version, timestamp, expires_at, .. } = *self.head();
+        Shown { version, timestamp, expires_at, encoded: self.encoded() }
+    }
+}
+
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Document").field("version", &self.version()).field("value", &self.value()).finish()

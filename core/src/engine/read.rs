@@ -5,7 +5,7 @@ use super::{
     cache::{self, Item},
     draft::{check_collection, check_key},
     key,
-    model::{Commit, CommitChange, Document, DocumentVersion, Head, Version},
+    model::{Commit, CommitChange, Document, DocumentVersion, Head, Shown, Version},
     state::{At, Found, View, is_expired},
 };
 use crate::{
@@ -88,6 +88,52 @@ impl<S: AsyncStorage> Engine<S> {
         self.look_up(view, collection, key).await
     }
 
+    /// Shows the document that a view shows to `use_it`, and returns whether there is one. For many, most of which are asked
+    /// for once: what is in a file is shown where it was read, and put into the cache when it is asked for again.
+    pub(crate) async fn show_in(
+        &self,
+        view: &View,
+        collection: &str,
+        key: &str,
+        use_it: &mut dyn FnMut(Shown<'_>),
+    ) -> Result<bool> {
+        self.check_open()?;
+        check_collection(collection)?;
+        check_key(key)?;
+        let name = key::document(collection, key);
+        let hash = filter_hash(&name);
+        if matches!(view.at, At::Latest) {
+            let cached = self.cached(hash, &name, view.sequence);
+            if cached.is_some() || self.doorkeeper.knows(hash) {
+                let document = match cached {
+                    None => self.look_up(view, collection, key).await?,
+                    cached => cached.filter(|document| !is_expired(document.expires_at(), view.clock_ms)),
+                };
+                document.iter().for_each(|document| use_it(document.shown()));
+                return Ok(document.is_some());
+            }
+        }
+        let Some(found) = self.find_hashed(view, &name, hash).await? else { return Ok(false) };
+        if !found.is_live(view.clock_ms) {
+            return Ok(false);
+        }
+        let (version, timestamp, expires_at) = (self.version_id(&found)?, found.timestamp, found.entry.expires_at);
+        let mut show = |encoded: &[u8]| use_it(Shown { version, timestamp, expires_at, encoded });
+        match (&found.payload, found.entry.record) {
+            (Some(payload), _) => show(payload),
+            (None, Some(at)) => {
+                self.counters.values_read.fetch_add(1, Ordering::Relaxed);
+                self.read_value(at, &mut show).await?;
+            }
+            (None, None) => {}
+        }
+        Ok(true)
+    }
+
+    pub(super) fn version_id(&self, found: &Found) -> Result<VersionId> {
+        Ok(VersionId { actor: self.actor_of(found.actor)?, counter: found.entry.counter })
+    }
+
     /// The document as a view shows it, from the index; one of the present is put into the cache.
     async fn look_up(&self, view: &View, collection: &str, key: &str) -> Result<Option<Document>> {
         let name = key::document(collection, key);
@@ -105,8 +151,8 @@ impl<S: AsyncStorage> Engine<S> {
 
     /// Reads the value of a version that was found.
     pub(crate) async fn load(&self, view: &View, name: &[u8], found: Found) -> Result<Document> {
-        let version = VersionId { actor: self.actor_of(found.actor)?, counter: found.entry.counter };
-        let mut head = Head::new(name, view.sequence, (version, found.timestamp), found.entry.expires_at);
+        let stamp = (self.version_id(&found)?, found.timestamp);
+        let mut head = Head::new(name, view.sequence, stamp, found.entry.expires_at);
         head.conflicted = found.entry.conflicted;
         self.read_document(head, found.entry.record, found.payload.as_ref()).await
     }
@@ -163,7 +209,7 @@ impl<S: AsyncStorage> Engine<S> {
 
     pub(crate) fn version_of(&self, found: Found) -> Result<Version> {
         Ok(Version {
-            id: VersionId { actor: self.actor_of(found.actor)?, counter: found.entry.counter },
+            id: self.version_id(&found)?,
             timestamp: found.timestamp,
             deleted: found.entry.record.is_none(),
             expires_at: found.entry.expires_at,

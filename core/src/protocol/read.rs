@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Direction, Document, DocumentVersion, Error, Moment, Result, VersionId,
     codec::value::write,
-    engine::{Engine, View},
+    engine::{Engine, View, model::Shown},
     history::diff,
     limits::REPLY_PART_BYTES,
     storage::AsyncStorage,
@@ -81,12 +81,12 @@ impl<S: AsyncStorage + 'static> Inner<S> {
                 bytes += out.len();
                 self.send_ahead(call, &mut out).await?;
             }
-            match self.engine().get_in(&view, collection, keys.text("keys")?).await? {
-                Some(found) => {
-                    write::array(&mut out, 4);
-                    results::document(&mut out, &found);
-                }
-                None => write::array(&mut out, 0),
+            let mut write = |found: Shown<'_>| {
+                write::array(&mut out, 4);
+                results::shown(&mut out, found);
+            };
+            if !self.engine().show_in(&view, collection, keys.text("keys")?, &mut write).await? {
+                write::array(&mut out, 0);
             }
             super::results::within_bound(bytes + out.len())?;
         }

@@ -4,6 +4,7 @@ use crate::{
     Commit, Document, DocumentVersion, Error, Event, Info, Lineage, Result, Stats, Tag, Value, VerifyReport, Version,
     VersionId,
     codec::value::{self, write},
+    engine::model::Shown,
     history::diff::Change,
 };
 use alloc::{format, string::String, vec::Vec};
@@ -62,10 +63,14 @@ fn signed(number: u64) -> i64 {
 
 /// The four values of a document.
 pub(super) fn document(out: &mut Results, document: &Document) {
-    version(out, document.version());
-    write::int(out, document.timestamp().to_bits());
-    int_or_null(out, document.expires_at());
-    out.extend_from_slice(document.encoded());
+    shown(out, document.shown());
+}
+
+pub(super) fn shown(out: &mut Results, document: Shown<'_>) {
+    version(out, document.version);
+    write::int(out, document.timestamp.to_bits());
+    int_or_null(out, document.expires_at);
+    out.extend_from_slice(document.encoded);
 }
 
 /// An array of a document's four, or null.

@@ -1,6 +1,13 @@
-use super::rig::{Client, NULL, map, v};
-use crate::{Value, local::LocalOptions, protocol::operation::*, storage::FileName, storage::memory::MemoryStorage};
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use super::rig::{Client, CountingHost, Medium, NULL, finish, map, v};
+use crate::{
+    Host, Value,
+    local::{LocalDatabase, LocalOptions},
+    protocol::operation::*,
+    storage::FileName,
+    storage::memory::MemoryStorage,
+};
+use alloc::{collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
+use core::sync::atomic::Ordering;
 
 fn filled(count: i64) -> Client {
     let mut client = Client::new();
@@ -84,6 +91,47 @@ fn many_documents_are_read_at_one_moment() {
     assert_eq!(values, [Some(2.into()), None, Some(0.into())]);
     assert_eq!(client.ok(GET_MANY, v!["c", v![], NULL]), []);
     assert_eq!(client.code(GET_MANY, v!["c", v![1], NULL]), "INVALID_ARGUMENT");
+}
+
+#[test]
+fn many_documents_are_cached_when_they_are_read_again_and_are_what_they_are_all_the_same() {
+    let (medium, host) = (Medium::over(MemoryStorage::new()), Arc::new(CountingHost::new()));
+    let database = finish(LocalDatabase::open(medium.clone(), host.clone(), LocalOptions::default())).unwrap();
+    let mut client = Client::of(medium, database);
+    let key = |n: i64| Value::from(format!("k{n:03}"));
+    for n in 0..30 {
+        client.ok(PUT, v!["c", key(n), NULL, NULL, NULL, n]);
+    }
+    client.ok(CHECKPOINT, v![]);
+    client.ok(DELETE, v!["c", key(7), NULL, NULL]);
+    let soon = host.now_ms() + 5_000;
+    client.ok(PUT, v!["c", key(8), NULL, NULL, soon, 8]);
+    let now = map([("snapshot", client.ok(SNAPSHOT, v![NULL])[0].clone())]);
+    // What is put is cached by nobody who did not read it.
+    let cached = |client: &Client| client.database.0.engine.stats().document_cache_bytes;
+    assert_eq!(cached(&client), 0);
+    let read = |client: &mut Client, at: &Value| -> Vec<Option<i64>> {
+        let found = client.ok(GET_MANY, v!["c", Value::Array((0..31).map(key).collect()), at.clone()]);
+        let whole = |found: &Value| found.pointer("/3").and_then(Value::as_i64);
+        found.iter().map(whole).collect()
+    };
+    let all = |without: &[i64]| (0..31).map(|n| (n < 30 && !without.contains(&n)).then_some(n)).collect::<Vec<_>>();
+    assert_eq!(read(&mut client, &NULL), all(&[7]));
+    assert_eq!(cached(&client), 0, "most are read once");
+    for _ in 0..2 {
+        assert_eq!(read(&mut client, &NULL), all(&[7]));
+        assert!(cached(&client) > 0);
+    }
+    // One that is replaced, one that is deleted and one that expires, all of them cached.
+    client.ok(PUT, v!["c", key(3), NULL, NULL, NULL, 300]);
+    client.ok(DELETE, v!["c", key(4), NULL, NULL]);
+    host.0.fetch_add(10_000, Ordering::Relaxed);
+    let mut later = all(&[4, 7, 8]);
+    later[3] = Some(300);
+    for _ in 0..2 {
+        assert_eq!(read(&mut client, &NULL), later);
+    }
+    assert_eq!(read(&mut client, &now), all(&[7]), "a snapshot is of its moment");
 }
 
 #[test]
