@@ -15,12 +15,25 @@ impl<K, V> Default for SortedMap<K, V> {
     }
 }
 
+/// Of so many places the one that compares as equal, or else the one before which it would stand. The last one is asked first.
+/// There is one copy of it, for keys of all types.
+fn search(places: usize, compare: &mut dyn FnMut(usize) -> Ordering) -> Result<usize, usize> {
+    let (mut from, mut to) = (0, places);
+    let mut at = places.wrapping_sub(1);
+    while from < to {
+        match compare(at) {
+            Ordering::Equal => return Ok(at),
+            Ordering::Less => from = at + 1,
+            Ordering::Greater => to = at,
+        }
+        at = from + (to - from) / 2;
+    }
+    Err(from)
+}
+
 impl<K: Ord, V> SortedMap<K, V> {
     fn find(&self, key: &K) -> Result<usize, usize> {
-        match self.0.last() {
-            Some((last, _)) if last < key => Err(self.0.len()),
-            _ => self.0.binary_search_by(|(each, _)| each.cmp(key)),
-        }
+        search(self.0.len(), &mut |place| self.0[place].0.cmp(key))
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<&V> {

@@ -157,10 +157,7 @@ impl<S: AsyncStorage> Engine<S> {
             }
             None => match self.find_knowing(view, name, change.hash, in_tables).await? {
                 None => (None, false, false),
-                Some(found) => {
-                    let version = VersionId { actor: self.actor_of(found.actor)?, counter: found.entry.counter };
-                    (Some(version), found.is_live(view.clock_ms), found.entry.conflicted)
-                }
+                Some(found) => (Some(self.version_id(&found)?), found.is_live(view.clock_ms), found.entry.conflicted),
             },
         };
         let met = match change.expected {
@@ -218,7 +215,7 @@ impl<S: AsyncStorage> Engine<S> {
             let sees = |past: &VersionVector, other: &VersionId| {
                 past.get(&other.actor).is_some_and(|&known| other.counter <= known)
             };
-            let past = self.vector_until(version, |past| newest.iter().all(|other| sees(past, other))).await?;
+            let past = self.vector_until(version, &|past| newest.iter().all(|other| sees(past, other))).await?;
             replaced.extend(newest.iter().filter(|other| **other != version && sees(&past, other)));
         }
         Ok(newest.into_iter().filter(|v| !replaced.contains(v)).take(limits::PARENTS_MAX).collect())

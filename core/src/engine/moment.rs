@@ -72,14 +72,14 @@ impl<S: AsyncStorage> Engine<S> {
     /// A commit names the actors that it had newly seen, and every so many commits all of them, so this reads a bounded
     /// number of frames.
     pub(crate) async fn vector_of(&self, version: VersionId) -> Result<VersionVector> {
-        self.vector_until(version, |_| false).await
+        self.vector_until(version, &|_| false).await
     }
 
     /// As [`Engine::vector_of`], or a part of it that is `enough` for the caller.
     pub(super) async fn vector_until(
         &self,
         version: VersionId,
-        enough: impl Fn(&VersionVector) -> bool,
+        enough: &dyn Fn(&VersionVector) -> bool,
     ) -> Result<VersionVector> {
         let mut vector = VersionVector::default();
         let mut counter = version.counter;

@@ -152,11 +152,15 @@ impl Memtable {
     /// Drops every entry with a greater sequence: what was written for commits that did not become durable.
     pub(crate) fn remove_after(&self, sequence: u64) {
         let mut dropped = 0;
-        self.map.write().entries.retain(|key, entry| {
-            let keep = entry.sequence <= sequence;
-            dropped += if keep { 0 } else { cost(key, entry) };
-            keep
-        });
+        let mut map = self.map.write();
+        // It hardly ever happens. Taking out of a tree would be more code than all else that is done with it.
+        for (key, entry) in core::mem::take(&mut map.entries) {
+            if entry.sequence > sequence {
+                dropped += cost(&key, &entry);
+            } else if let btree_map::Entry::Vacant(vacant) = map.entries.entry(key) {
+                vacant.insert(entry);
+            }
+        }
         self.bytes.fetch_sub(dropped, Ordering::Relaxed);
     }
 

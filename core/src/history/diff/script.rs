@@ -1,8 +1,7 @@
 //! What to remove from one array and to add to it to get another, keeping as much as possible.
 
-use crate::{limits::DIFF_EDITS_MAX, value::Value};
+use crate::{codec, limits::DIFF_EDITS_MAX, sort::sort_by, value::Value};
 use alloc::{vec, vec::Vec};
-use hashbrown::HashMap;
 
 /// A place where two arrays differ: after `kept` equal elements, `removed` made way for `added`.
 pub(super) struct Hunk<'a> {
@@ -41,16 +40,29 @@ pub(super) fn hunks<'a>(before: &'a [Value], after: &'a [Value], steps: &mut usi
     hunks
 }
 
+/// Numbers of values, equal ones of equal values: so that each is looked at once however often it is compared. `None` if there
+/// is one that cannot be stored.
+fn numbered<'a>(values: impl Iterator<Item = &'a Value>) -> Option<Vec<usize>> {
+    let (mut bytes, mut ends) = (Vec::new(), vec![0]);
+    for value in values {
+        codec::value::encode(value, &mut bytes).ok()?;
+        ends.push(bytes.len());
+    }
+    // Equal values have equal encodings, and no others have.
+    let encoding = |place: usize| &bytes[ends[place]..ends[place + 1]];
+    let mut places: Vec<usize> = (0..ends.len() - 1).collect();
+    sort_by(&mut places, |a, b| encoding(*a).cmp(encoding(*b)));
+    let mut numbers = vec![0; places.len()];
+    for pair in places.windows(2) {
+        numbers[pair[1]] = numbers[pair[0]] + usize::from(encoding(pair[0]) != encoding(pair[1]));
+    }
+    Some(numbers)
+}
+
 /// The places of the elements that a shortest edit script keeps, in both arrays, ascending.
 fn kept_pairs(before: &[Value], after: &[Value], steps: &mut usize) -> Option<Vec<(usize, usize)>> {
-    // Equal elements get equal numbers, so that each is looked at once however often it is compared.
-    let mut numbers: HashMap<&Value, usize> = HashMap::new();
-    let mut number = |value| {
-        let next = numbers.len();
-        *numbers.entry(value).or_insert(next)
-    };
-    let a: Vec<usize> = before.iter().map(&mut number).collect();
-    let b: Vec<usize> = after.iter().map(&mut number).collect();
+    let numbers = numbered(before.iter().chain(after))?;
+    let (a, b) = numbers.split_at(before.len());
 
     let most = (a.len() + b.len()).min(DIFF_EDITS_MAX);
     // Per diagonal, offset by `most + 1`, the farthest place in `a` that this many edits reach; and what it was after each
