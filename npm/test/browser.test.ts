@@ -127,6 +127,30 @@ inBrowsers(["chromium", "firefox", "webkit"], (suite) => {
             await db.close();
           }
         })));
+
+    test("calls that follow one another keep the worker awake, and others let it sleep", () =>
+      suite.onPage((page) =>
+        page.evaluate(async () => {
+          const { start, ask } = koru.alteredWorker(koru.TURNING);
+          const turns = async () => Number(await ask("turns"));
+          const db = await koru.open("opfs:awake", { worker: start });
+          const documents = db.collection("c");
+          await documents.put("k", 1);
+          await koru.pause(100);
+          const before = await turns();
+          for (let n = 0; n < 10; n++) {
+            await documents.get("k");
+            await koru.pause(20);
+          }
+          koru.equal(await turns(), before, "calls that come now and then");
+          for (let n = 0; n < 200; n++) await documents.get("k");
+          koru.equal((await turns()) >= before + 40, true, "calls that follow one another");
+          await koru.pause(200);
+          const asleep = await turns();
+          await koru.pause(100);
+          koru.equal(await turns(), asleep, "nothing follows");
+          await db.close();
+        })));
   }
 
   // Of WebKitGTK nobody can ask for less room than the disk has.

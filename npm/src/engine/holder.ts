@@ -7,6 +7,7 @@
 import { KoruError, toKoruError } from "../error.js";
 import type { Storage } from "../storage/storage.js";
 import type { Engine, EngineOptions, EngineSession, Glue, Host } from "./glue.js";
+import { later, soon } from "./turns.js";
 
 /** How long relaxed durability may leave a commit unsynced, in milliseconds: `RELAXED_SYNC_MS`. */
 const RELAXED_SYNC_MS = 100;
@@ -144,28 +145,6 @@ export class Holder {
       await this.storage.close();
     }
   }
-}
-
-const waiting: (() => void)[] = [];
-let turns: MessagePort | undefined;
-
-/** Calls back in a turn of its own. In browsers a timer that follows another waits for 4 ms, and a message does not. */
-function soon(callback: () => void): void {
-  // In Node and its like a timer is soon enough, and a thousand messages come before anything else gets its turn.
-  if ("process" in globalThis || typeof MessageChannel === "undefined") return later(callback, 0);
-  if (!turns) {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => waiting.shift()?.();
-    turns = port2;
-  }
-  waiting.push(callback);
-  turns.postMessage(null);
-}
-
-/** Calls back after a while, for which a process does not go on. */
-function later(callback: () => void, ms: number): void {
-  const timer = setTimeout(callback, ms);
-  (timer as { unref?: () => void }).unref?.();
 }
 
 /** Whether an error is the end of the module's instance. */

@@ -6,6 +6,7 @@
 
 import type { EngineOptions, Glue, Host } from "../engine/glue.js";
 import { Holder, isTrap } from "../engine/holder.js";
+import { Awake } from "../engine/turns.js";
 import { KoruError, toKoruError } from "../error.js";
 import { importArchive } from "../import.js";
 import {
@@ -32,6 +33,7 @@ export class Server {
   #holder: Holder | undefined;
   #lead: Lead | undefined;
   #channel: BroadcastChannel | undefined;
+  readonly #awake = new Awake();
   readonly #lines = new Set<Line>();
   /** The line of the page that started this worker. */
   #own: Line | undefined;
@@ -147,7 +149,7 @@ export class Server {
     line.onmessage = ({ data }: MessageEvent<Uint8Array | OnLine>) => {
       if (!(data instanceof Uint8Array) && data.type === "bye") return end();
       if (this.#ending) return;
-      if (data instanceof Uint8Array) return submit(data);
+      if (data instanceof Uint8Array) return this.#awake.during(() => submit(data));
       if (data.type === "poisoned") holder.fault(new Error("a write could not be made durable"));
     };
     if (client !== undefined) {

@@ -69,6 +69,16 @@ export const COUNTING = `
     };
   }`;
 
+/** Counts the turns that a worker takes of its own accord. */
+export const TURNING = `
+  let turns = 0;
+  answers.turns = () => turns;
+  const { postMessage } = MessagePort.prototype;
+  MessagePort.prototype.postMessage = function (message, ...rest) {
+    if (message === null) turns++;
+    return postMessage.call(this, message, ...rest);
+  };`;
+
 /** Keeps the memory of the last instance of the module as `memory`. */
 export const MEMORY = `
   const { Instance } = WebAssembly;

@@ -4,7 +4,7 @@ import type * as Api from "../../src/index.js";
 import { codeOf, equal, ok, pause, show } from "../assert.js";
 import { valueOf } from "../journal.js";
 import { everything } from "../scenario.js";
-import { alteredWorker, COLLECTING, COUNTING, EXHAUSTING } from "./altered.js";
+import { alteredWorker, COLLECTING, COUNTING, EXHAUSTING, TURNING } from "./altered.js";
 
 const url = "/dist/index.js";
 const api = (await import(url)) as typeof Api;
@@ -31,6 +31,6 @@ const startWorker = () => {
   return worker;
 };
 
-const kit = { ...api, alteredWorker, COLLECTING, COUNTING, EXHAUSTING, api, everything, task, workers, startWorker, codeOf, equal, ok, pause, show, valueOf };
+const kit = { ...api, alteredWorker, COLLECTING, COUNTING, EXHAUSTING, TURNING, api, everything, task, workers, startWorker, codeOf, equal, ok, pause, show, valueOf };
 export type Kit = typeof kit;
 Object.assign(globalThis, { koru: kit });
