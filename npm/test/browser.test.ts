@@ -151,6 +151,18 @@ inBrowsers(["chromium", "firefox", "webkit"], (suite) => {
           koru.equal(await turns(), asleep, "nothing follows");
           await db.close();
         })));
+
+    test("a worker that shares the only processor with its page leaves it to the page", () =>
+      suite.onPage((page) =>
+        page.evaluate(async () => {
+          const { start, ask } = koru.alteredWorker(`${koru.TURNING} Object.defineProperty(navigator, "hardwareConcurrency", { value: 1 });`);
+          const db = await koru.open("opfs:alone", { worker: start });
+          await koru.pause(100);
+          const before = await ask("turns");
+          for (let n = 0; n < 200; n++) await db.collection("c").get("k");
+          koru.equal(await ask("turns"), before);
+          await db.close();
+        })));
   }
 
   // Of WebKitGTK nobody can ask for less room than the disk has.

@@ -30,7 +30,7 @@ const TURNS = 40;
 /**
  * Keeps a thread awake for a moment behind each reply. Who awaits one call after the other has the next one there by then,
  * and a thread that has fallen asleep takes a good part of a call to wake up. Calls that come now and then do not pay for it:
- * only one that follows another keeps the thread awake.
+ * only one that follows another keeps the thread awake. Where there is one processor, it is the caller's.
  */
 export class Awake {
   #replied = -Infinity;
@@ -41,7 +41,7 @@ export class Awake {
     const follows = performance.now() - this.#replied < FOLLOWING_MS;
     call();
     this.#replied = performance.now();
-    if (!follows) return;
+    if (!follows || navigator.hardwareConcurrency === 1) return;
     const sleeps = this.#left === 0;
     this.#left = TURNS;
     if (sleeps) soon(this.#turn);

@@ -61,6 +61,8 @@ fn numbered<'a>(values: impl Iterator<Item = &'a Value>) -> Option<Vec<usize>> {
 
 /// The places of the elements that a shortest edit script keeps, in both arrays, ascending.
 fn kept_pairs(before: &[Value], after: &[Value], steps: &mut usize) -> Option<Vec<(usize, usize)>> {
+    let count = before.len() + after.len();
+    *steps = steps.checked_sub(count * count.ilog2() as usize)?;
     let numbers = numbered(before.iter().chain(after))?;
     let (a, b) = numbers.split_at(before.len());
 

@@ -142,6 +142,10 @@ fn long_arrays_are_compared_in_bounded_time() {
     let mut steps = DIFF_STEPS_MAX;
     assert_eq!(script::hunks(&a, &b, &mut steps).len(), 1);
     assert!(steps > 0, "the number of edits bounds one pair of arrays before the work does");
+    // To tell the elements apart is work as well.
+    let (a, b) = (&[0, 1, 2, 3].map(Value::Int), &[4, 1, 2, 5].map(Value::Int));
+    assert_eq!(script::hunks(a, b, &mut { 100 }).len(), 2);
+    assert_eq!(script::hunks(a, b, &mut { 23 }).len(), 1);
 }
 
 #[test]
