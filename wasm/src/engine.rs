@@ -6,22 +6,15 @@ use crate::{
     options::JsOptions,
     storage::{JsStorage, Storage},
 };
-use alloc::{boxed::Box, rc::Rc, sync::Arc};
-use core::pin::Pin;
-use js_sys::{Function, Promise, Uint8Array};
+use alloc::{rc::Rc, sync::Arc};
+use js_sys::{Function, Uint8Array};
 use koru_delta::{
-    Host, Result,
+    Host,
     local::{LocalDatabase, LocalOptions},
     protocol,
 };
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{future_to_promise, spawn_local};
-
-/// A promise of what a future gives. Boxed, so that the code that keeps a promise is there once.
-fn promise<T: Into<JsValue>>(future: impl Future<Output = Result<T>> + 'static) -> Promise {
-    let future = async { future.await.map(Into::into).map_err(|e| to_js(&e)) };
-    future_to_promise(Box::pin(future) as Pin<Box<dyn Future<Output = core::result::Result<JsValue, JsValue>>>>)
-}
+use wasm_bindgen_futures::spawn_local;
 
 /// An open database.
 #[wasm_bindgen]
@@ -31,18 +24,18 @@ pub struct Engine {
 
 /// Opens the database on a storage, or makes one there. Rejects with an `Error` that has a `code`; the storage is not
 /// closed then.
-#[wasm_bindgen(unchecked_return_type = "Promise<Engine>")]
-pub fn open(storage: JsStorage, host: Option<JsHost>, options: Option<JsOptions>) -> Promise {
-    promise(async {
-        #[allow(clippy::arc_with_non_send_sync, reason = "there is one thread")]
-        let host: Arc<dyn Host> = match host {
-            Some(host) => Arc::new(GivenHost(host)),
-            None => Arc::new(PlatformHost),
-        };
+#[wasm_bindgen]
+pub async fn open(storage: JsStorage, host: Option<JsHost>, options: Option<JsOptions>) -> Result<Engine, JsValue> {
+    #[allow(clippy::arc_with_non_send_sync, reason = "there is one thread")]
+    let host: Arc<dyn Host> = match host {
+        Some(host) => Arc::new(GivenHost(host)),
+        None => Arc::new(PlatformHost),
+    };
+    let opened = async {
         let options = options.map_or(Ok(LocalOptions::default()), |options| options.read())?;
-        let database = LocalDatabase::open(Storage::new(storage), host, options).await?;
-        Ok(Engine { database })
-    })
+        LocalDatabase::open(Storage::new(storage), host, options).await
+    };
+    Ok(Engine { database: opened.await.map_err(|e| to_js(&e))? })
 }
 
 #[wasm_bindgen]
@@ -60,9 +53,11 @@ impl Engine {
     }
 
     /// Does due maintenance in at most `steps` bounded steps, and resolves with whether more is due.
-    pub fn maintain(&self, steps: u32) -> Promise {
+    pub fn maintain(&self, steps: u32) -> js_sys::Promise {
         let database = self.database.clone();
-        promise(async move { database.maintain(steps as usize).await })
+        wasm_bindgen_futures::future_to_promise(async move {
+            database.maintain(steps as usize).await.map(JsValue::from).map_err(|e| to_js(&e))
+        })
     }
 
     /// Whether `maintain` has something to do.
@@ -72,9 +67,11 @@ impl Engine {
     }
 
     /// Makes everything durable and closes database and storage; calls of sessions fail with `CLOSED` from then on.
-    pub fn close(&self) -> Promise {
+    pub fn close(&self) -> js_sys::Promise {
         let database = self.database.clone();
-        promise(async move { database.close().await.map(|()| JsValue::UNDEFINED) })
+        wasm_bindgen_futures::future_to_promise(async move {
+            database.close().await.map(|()| JsValue::UNDEFINED).map_err(|e| to_js(&e))
+        })
     }
 }
 
@@ -95,7 +92,7 @@ pub struct Session {
 impl Session {
     /// Takes a batch of calls. Throws an `Error` with a `code` where the batch as a whole cannot be taken; the session has
     /// ended then.
-    pub fn submit(&self, batch: &[u8]) -> core::result::Result<(), JsValue> {
+    pub fn submit(&self, batch: &[u8]) -> Result<(), JsValue> {
         let tasks = self.session.drive(batch, |replies| hand_over(&self.on_reply, replies)).map_err(|e| to_js(&e))?;
         tasks.into_iter().for_each(spawn_local);
         Ok(())
