@@ -47,6 +47,12 @@ enum Content {
     Vector(Arc<[f32]>),
 }
 
+impl CachedPart {
+    fn is(&self, of: Whole, number: u32) -> bool {
+        self.of == of && self.number == number
+    }
+}
+
 impl Item for CachedPart {
     fn bytes(&self) -> usize {
         let content = match &self.content {
@@ -75,7 +81,7 @@ impl Whole {
 impl<S: AsyncStorage> Engine<S> {
     fn part(&self, of: Whole, number: u32, found: impl Fn(&CachedPart)) -> Option<Content> {
         let part = self.parts.get(of.hash(number), |part| {
-            let same = part.of == of && part.number == number;
+            let same = part.is(of, number);
             if same {
                 found(part);
             }
@@ -87,7 +93,7 @@ impl<S: AsyncStorage> Engine<S> {
     fn keep_part(&self, of: Whole, number: u32, content: Content) {
         let hash = of.hash(number);
         let part = CachedPart { of, number, content };
-        self.parts.insert(hash, part, u64::MAX, |part| part.of == of && part.number == number);
+        self.parts.insert(hash, part, u64::MAX, |part| part.is(of, number));
         cache::balance(self.cache_budget(), &self.parts, &self.documents, hash);
     }
 
@@ -136,7 +142,7 @@ impl<S: AsyncStorage> Engine<S> {
         let of = Whole::Log(at.segment);
         let shown = self.parts.with(
             of.hash(number),
-            |part| part.of == of && part.number == number,
+            |part| part.is(of, number),
             |part| match &part.content {
                 Content::Log(block) => Some(show(block)),
                 _ => None,

@@ -182,6 +182,11 @@ impl Document {
         &self.0.header.header
     }
 
+    pub(crate) fn shown(&self) -> Shown<'_> {
+        let Head { version, timestamp, expires_at, .. } = *self.head();
+        Shown { version, timestamp, expires_at, encoded: self.encoded() }
+    }
+
     /// The value. Decoded at the first call and kept.
     ///
     /// # Errors
@@ -244,13 +249,6 @@ pub(crate) struct Shown<'a> {
     pub(crate) timestamp: Timestamp,
     pub(crate) expires_at: Option<i64>,
     pub(crate) encoded: &'a [u8],
-}
-
-impl Document {
-    pub(crate) fn shown(&self) -> Shown<'_> {
-        let Head { version, timestamp, expires_at, .. } = *self.head();
-        Shown { version, timestamp, expires_at, encoded: self.encoded() }
-    }
 }
 
 impl fmt::Debug for Document {
