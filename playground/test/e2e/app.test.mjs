@@ -87,6 +87,20 @@ test("completion offers methods, collections and keys, and knows every method th
   await page.close();
 });
 
+test("completions stay for who leaves the line and comes back, and go for who stays away", async () => {
+  const page = await openApp(context, url, "#/console", "leave");
+  const input = page.getByRole("textbox", { name: "Line to run" });
+  const list = page.locator(".completions");
+  await input.pressSequentially("db.");
+  await list.waitFor();
+  await input.evaluate((area) => { area.blur(); area.focus(); });
+  await page.waitForTimeout(400);
+  assert.ok(await list.isVisible());
+  await page.getByRole("button", { name: "Clear" }).focus();
+  await list.waitFor({ state: "hidden" });
+  await page.close();
+});
+
 test("documents are found by prefix, changed, deleted, and keep their history", async () => {
   const page = await openApp(context, url, "#/console", "browse");
   await runLine(page, 'await db.collection("things").putMany(Array.from({ length: 3000 }, (_, i) => [`k${String(i).padStart(5, "0")}`, { i }]))');

@@ -27,7 +27,7 @@ export class Input {
     this.#area = h("textarea", {
       id, rows: 1, spellcheck: false, autocapitalize: "off", autocomplete: "off", placeholder: 'await db.collection("people").put("ada", { born: 1815 })',
       "aria-autocomplete": "list", "aria-controls": this.#list.id,
-      onkeydown: (event) => this.#key(event), oninput: () => { this.#fit(); void this.#suggest(); }, onblur: () => setTimeout(() => this.#close(), 150),
+      onkeydown: (event) => this.#key(event), oninput: () => { this.#fit(); void this.#suggest(); }, onblur: () => setTimeout(() => document.activeElement !== this.#area && this.#close(), 150),
     });
     const run = h("button", { class: "main", type: "button", onclick: () => this.#run() }, "Run");
     this.element = h("div", { class: "input" }, h("label", { class: "hidden", htmlFor: id }, "Line to run"), this.#told, this.#list, this.#area, run);
