@@ -4,6 +4,7 @@ export { Collection, type Change, type PutManyOptions, type PutOptions, type Wri
 export type { DocumentChange } from "./changes.js";
 export { Database, type Info, type Stats, type VerifyReport } from "./database.js";
 export { KoruError, type ErrorCode } from "./error.js";
+export { Importer, type ImportChange, type ImportOptions } from "./importer.js";
 export type { Lineage, LineageOptions } from "./lineage.js";
 export type { OpenOptions } from "./options.js";
 export { Float, type Value } from "./protocol/value.js";

@@ -3,13 +3,18 @@
 
 import { archiveOf } from "./archive.js";
 import { KoruError } from "./error.js";
+import { Importer } from "./importer.js";
 import { lineage, type Lineage, type LineageOptions } from "./lineage.js";
 import { checkName } from "./names.js";
 import { Operation } from "./protocol/operation.js";
 import { readCommit, text, type Commit, type DocumentVersion } from "./protocol/words.js";
 import { throwIfAborted, type AbortOptions } from "./rows.js";
+import type { Value } from "./protocol/value.js";
 import type { Connection } from "./transport/connection.js";
 import { Workspace } from "./workspace.js";
+
+/** The collection that remembers how far each import has come. */
+const IMPORTS = "$imports";
 
 /** The workspace that is always there. */
 const MAIN = "main";
@@ -103,6 +108,12 @@ export class Database extends Workspace implements AsyncDisposable {
   /** What a version was derived from, or what was derived from it. */
   lineage(of: DocumentVersion, options: LineageOptions = {}): Promise<Lineage> {
     return lineage(this.connection, of, options);
+  }
+
+  /** An import by its name: commits with times of their own, so that history from elsewhere keeps its dates. */
+  async importer(name: string): Promise<Importer> {
+    const remembered = await this.collection<{ state: Value }>(IMPORTS).get(text(name, "the name of an import"));
+    return new Importer(this.connection, name, remembered?.state);
   }
 
   /** Reads everything and checks every checksum and hash. */

@@ -29,17 +29,16 @@ const directory = mkdtempSync(path.join(tmpdir(), "koru-conformance-"));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
 for (const [name, script] of Object.entries(readScripts())) {
-  test(`conformance on files: ${name}`, async (t) => {
-    const report = await runScripts({ [name]: script }, instance, (name, create, readOnly) =>
+  test(`conformance on files: ${name}`, async () => {
+    await runScripts({ [name]: script }, instance, (name, create, readOnly) =>
       NodeStorage.open(path.join(directory, name), { create, readOnly }));
-    if (report.leftOut.length > 0) t.diagnostic(`left out: ${report.leftOut.length}, as ${report.leftOut[0]}`);
   });
 
   test(`conformance in memory: ${name}`, async () => {
     // Memory that outlives its closing.
     const kept = new MemoryStorage();
     let opened = false;
-    const report = await runScripts({ [name]: script }, instance, (_, create, readOnly) => {
+    await runScripts({ [name]: script }, instance, (_, create, readOnly) => {
       if (!create && kept.list().length === 0) throw new KoruError("NOT_FOUND", "there is no database in memory");
       void readOnly;
       opened = true;
@@ -51,6 +50,6 @@ for (const [name, script] of Object.entries(readScripts())) {
         },
       });
     });
-    assert.ok(opened || report.leftOut.length > 0);
+    assert.ok(opened);
   });
 }

@@ -16,6 +16,7 @@ const PAGES: { page: string; at?: "node" }[] = [
   { page: "npm/README.md", at: "node" },
   { page: "docs/tutorial/browser.md" },
   { page: "docs/how-to/bundlers.md" },
+  { page: "docs/how-to/import-history.md", at: "node" },
   { page: "docs/how-to/multi-tab.md" },
   { page: "docs/how-to/persistence-and-quota.md" },
   { page: "docs/how-to/publish-a-read-only-database.md" },

@@ -189,6 +189,35 @@ export async function everything(api: typeof Api, db: Database): Promise<void> {
   equal(Object.keys(back), ["__proto__", "constructor"]);
   equal(({} as { polluted?: boolean }).polluted ?? back["polluted"], undefined, "no prototype is polluted");
 
+  // History from elsewhere keeps its times.
+  const importer = await db.importer("old system");
+  equal([importer.name, importer.state], ["old system", undefined]);
+  const day = new Date("2001-02-03T04:05:06.789Z");
+  const brought = await importer.commit(day, [
+    { collection: "old", key: "a", value: 1 }, { collection: "old", key: "b", value: { x: [1] }, vector: [1, 0] }, { collection: "users", key: "grace", value: "then" },
+  ], { author: "them", message: "first", state: { line: 3 } });
+  const { timestamp, author, message } = await db.commit(brought!);
+  equal([api.dateOf(timestamp), author, message], [day, "them", "first"]);
+  equal(await db.collection("old").asOf(day).get("b"), { x: [1] });
+  equal(await db.collection("old").asOf(new Date(day.getTime() - 1)).get("b"), undefined);
+  equal((await db.collection("old").search({ vector: [1, 0] })).map(({ key }) => key), ["b"]);
+  const further = await db.importer("old system");
+  equal(further.state, { line: 3 });
+  const reading = function* () {
+    // A generator may make calls itself.
+    void users.put("while importing", 1);
+    yield { collection: "old", key: "a", deleted: true } as const;
+  };
+  await further.commit(day.getTime() + 1000, reading());
+  equal([further.state, await db.collection("old").get("a"), await users.get("while importing")], [null, undefined, 1]);
+  for (const time of [NaN, 0.5, new Date(NaN), Date.now() + 3_600_000, "now" as unknown as number]) {
+    equal(await codeOf(() => further.commit(time, [{ collection: "old", key: "c", value: 1 }])), "INVALID_ARGUMENT");
+  }
+  equal(await codeOf(() => further.commit(day, [{ collection: "$tags", key: "c", value: 1 }])), "INVALID_ARGUMENT");
+  equal(await codeOf(() => further.commit(day, [{ collection: "old", key: "c", value: undefined as unknown as number }])), "INVALID_ARGUMENT");
+  equal(await codeOf(() => db.importer("")), "INVALID_ARGUMENT");
+  equal(await db.collection("old").get("c"), undefined);
+
   await everythingOfVectors(db);
 
   await db.sync();

@@ -340,6 +340,9 @@ class Run:
     def do_snapshot(self, name: str, moment: JSON) -> None:
         self.snapshots[name] = self.database.as_of(globals()["moment"](moment))
 
+    def do_release(self, name: str) -> None:
+        del self.snapshots[name]
+
     def do_collections(self, at: JSON = None) -> JSON:
         return (self.database if at is None else self.at(at)).collections()
 

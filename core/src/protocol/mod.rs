@@ -122,6 +122,7 @@ mod operation {
     pub(super) const VECTOR_CONFIG: u8 = 36;
     pub(super) const VECTOR_INFO: u8 = 37;
     pub(super) const COMPACT: u8 = 38;
+    pub(super) const IMPORT: u8 = 39;
 }
 
 /// One message of a batch.
@@ -351,6 +352,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
             operation::DELETE => self.delete(given).await,
             operation::PUT_MANY => self.put_many(given).await,
             operation::COMMIT => self.commit(given).await,
+            operation::IMPORT => self.import(given).await,
             operation::SCAN => self.scan(given).await,
             operation::HISTORY => self.history(given).await,
             operation::LOG => self.log(given).await,

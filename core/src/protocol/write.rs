@@ -2,16 +2,16 @@
 
 use super::{
     Inner,
-    arguments::{Arguments, At, Reads, WriteInfo},
+    arguments::{Arguments, At, Reads, WriteInfo, wrong},
     read::encode,
     results::{self, Results},
     vectors,
 };
 use crate::{
-    Error, ErrorCode, Moment, Result, VersionId,
-    codec::commit::Token,
+    Error, ErrorCode, Expected, Moment, Result, VersionId,
+    codec::{self, commit::Token},
     engine::{
-        Appended, Draft, DraftChange, Encoded, Feed, FeedFilter, Puts, Scope, check_count, check_key,
+        Appended, Draft, DraftChange, Encoded, Feed, FeedFilter, Import, Puts, Scope, check_count, check_key,
         check_own_collection, sort_changes, tag_exists,
     },
     limits::TOKEN_COMMITS_MAX,
@@ -19,17 +19,22 @@ use crate::{
     storage::AsyncStorage,
     vector::Vectors,
 };
-use alloc::{format, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, format, sync::Arc, vec::Vec};
 
 /// A write that is ready to be made.
 pub(super) struct Write {
     draft: Draft,
     after: Option<u64>,
+    import: Option<Box<Import>>,
 }
 
 impl Write {
     fn new(info: WriteInfo, changes: Vec<DraftChange>) -> Write {
-        Write { after: info.after, draft: Draft { info: info.info, token: info.token, changes, ..Draft::default() } }
+        Write {
+            after: info.after,
+            import: None,
+            draft: Draft { info: info.info, token: info.token, changes, ..Draft::default() },
+        }
     }
 }
 
@@ -53,6 +58,28 @@ fn change(collection: &Arc<str>, key: &str, value: Option<(&[u8], Vectors)>) -> 
         encoded.map_err(|e| e.context(&format!("{collection}/{key}")))
     };
     Ok(DraftChange::new(collection.clone(), key, value.map(encoded).transpose()?))
+}
+
+/// The changes of a commit: all arguments that are left. An import's expect nothing, and stay.
+fn changes(mut given: Arguments<'_>, imported: bool) -> Result<Vec<DraftChange>> {
+    let mut changes: Vec<DraftChange> = Vec::new();
+    while !given.is_empty() {
+        let (collection, key) = (given.text("collection")?, given.text("key")?);
+        let (expected, expires_at) = match imported {
+            true => (Expected::Any, None),
+            false => (given.expected()?, given.int_or_null("expires_at")?),
+        };
+        let value = match given.bool("present")? {
+            true => Some((given.value("value")?, vectors::vectors(&mut given)?)),
+            false => None,
+        };
+        check_count(changes.len() + 1)?;
+        // Most changes of a commit are of one collection.
+        let known = changes.last().map(|last| &last.collection).filter(|name| ***name == *collection).cloned();
+        let change = change(&known.unwrap_or_else(|| collection.into()), key, value)?;
+        changes.push(DraftChange { expected, expires_at, ..change });
+    }
+    Ok(changes)
 }
 
 /// Whether a call is to be made.
@@ -125,7 +152,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
     }
 
     async fn make(&self, write: Write, reads: Option<&Reads>) -> Result<Option<VersionId>> {
-        let Write { draft, after } = write;
+        let Write { mut draft, after, import } = write;
         let database = &self.database.0;
         database.relieve().await?;
         let turn = match self.once(draft.token, after).await? {
@@ -136,7 +163,15 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         if let Some(reads) = reads {
             self.check_reads(reads).await?;
         }
+        let imports = import.is_some();
+        if let Some(import) = import {
+            self.engine().draft_import(*import, &mut draft, |_| None).await?;
+        }
         let appended = database.append(draft, epoch).await?;
+        if imports {
+            // What becomes of it is told below.
+            let _ = database.settle_all().await;
+        }
         self.settle(turn, appended).await
     }
 
@@ -173,22 +208,20 @@ impl<S: AsyncStorage + 'static> Inner<S> {
     pub(super) async fn commit(&self, mut given: Arguments<'_>) -> Result<Results> {
         let info = given.info()?;
         let reads = given.reads()?;
-        let mut changes: Vec<DraftChange> = Vec::new();
-        while !given.is_empty() {
-            let (collection, key) = (given.text("collection")?, given.text("key")?);
-            let (expected, expires_at) = (given.expected()?, given.int_or_null("expires_at")?);
-            let value = match given.bool("present")? {
-                true => Some((given.value("value")?, vectors::vectors(&mut given)?)),
-                false => None,
-            };
-            check_count(changes.len() + 1)?;
-            // Most changes of a transaction are of one collection.
-            let known = changes.last().map(|last| &last.collection).filter(|name| ***name == *collection).cloned();
-            let change = change(&known.unwrap_or_else(|| collection.into()), key, value)?;
-            changes.push(DraftChange { expected, expires_at, ..change });
-        }
+        let mut changes = changes(given, false)?;
         sort_changes(&mut changes);
         let version = self.make(Write::new(info, changes), Some(&reads)).await?;
+        Ok(self.written(version))
+    }
+
+    /// One commit of an import. All that is known of it is looked up, so that it goes on whoever holds the engine.
+    pub(super) async fn import(&self, mut given: Arguments<'_>) -> Result<Results> {
+        let name = given.text("name")?.into();
+        let info = given.info()?;
+        let time_ms = given.int_or_null("time")?.ok_or_else(|| wrong("time", "an integer"))?;
+        let state = codec::value::decode(given.value("state")?)?;
+        let import = Some(Import { name, actor: None, time_ms, state }.into());
+        let version = self.make(Write { import, ..Write::new(info, changes(given, true)?) }, None).await?;
         Ok(self.written(version))
     }
 

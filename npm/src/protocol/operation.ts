@@ -39,6 +39,7 @@ export const Operation = {
   vectorConfig: 36,
   vectorInfo: 37,
   compact: 38,
+  import: 39,
 } as const;
 
 export type Operation = (typeof Operation)[keyof typeof Operation];

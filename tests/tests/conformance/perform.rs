@@ -35,6 +35,12 @@ pub(crate) fn perform(world: &mut World, step: &Step) -> Outcome {
             world.snapshots.insert(name, snapshot);
             return Ok(Tree::Null);
         }
+        "release" => {
+            let name = args.word("name")?;
+            let held = world.snapshots.remove(&name);
+            held.ok_or_else(|| Failure::Script(format!("there is no snapshot {name}")))?;
+            return Ok(Tree::Null);
+        }
         _ => {}
     }
     let db = world.database()?;

@@ -63,6 +63,7 @@ pub(crate) const OPS: &[(&str, &[&str])] = &[
     ("configure_vectors", &["collection", "name", "dimension", "metric", "index", "codes"]),
     ("vector_config", &["collection", "name"]),
     ("snapshot", &["name", "moment"]),
+    ("release", &["name"]),
     ("keys", &["collection", "prefix", "from", "after", "through", "before", "reverse", "limit"]),
     ("collections", &["at"]),
     ("transaction", &["author", "message", "causes", "rollback", "steps"]),

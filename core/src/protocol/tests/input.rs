@@ -57,6 +57,8 @@ fn arguments_that_cannot_be_read_fail_their_call_alone() {
     let calls: Vec<(u8, Vec<Value>)> = alloc::vec![
         (0, v![]),
         (38, v![]),
+        (40, v![]),
+        (IMPORT, v!["i", NULL, 1]),
         (255, v![]),
         (GET, v![]),
         (GET, v!["c"]),
@@ -224,7 +226,7 @@ proptest! {
     /// Whatever calls come, over a medium that waits: each is answered or waits for events, and the database is sound.
     #[test]
     fn any_calls_leave_a_sound_database(
-        calls in vec((1..39_u8, vec(argument(), 0..8)), 1..40),
+        calls in vec((1..41_u8, vec(argument(), 0..8)), 1..40),
         polls in 0..200_usize,
         waits: bool,
     ) {

@@ -227,6 +227,83 @@ fn a_call_that_is_sent_again_while_it_is_under_way_is_applied_once() {
     }
 }
 
+/// A commit of the import "old".
+fn import(info: Value, time: i64, state: i64, changes: &[Value]) -> (u8, Vec<Value>) {
+    (IMPORT, [&v!["old", info, time, state][..], changes].concat())
+}
+
+#[test]
+fn an_import_has_times_and_an_actor_of_its_own_and_remembers_how_far_it_came() {
+    let mut client = Client::new();
+    let own = version(&client.ok(PUT, put("a", "own").1));
+    let state = |client: &mut Client| client.ok(GET, v!["$imports", "old", NULL])[3].pointer("/state").cloned();
+    let them = map([("author", "them".into())]);
+    let call = import(them, 1000, 7, &v!["c", "b", true, 1, "c", "a", true, "theirs", "c", "b", true, 2]);
+    let first = version(&client.ok(call.0, call.1));
+    let found = client.ok(GET, v!["c", "b", NULL]);
+    assert_eq!(
+        (&found[0], &found[1..]),
+        (&first.clone().into(), &v![1000 << 16, NULL, 2][..]),
+        "the last of equal ones"
+    );
+    assert_eq!(client.ok(HEADS, v!["c", "a"])[0], v![&*own, &*first].into(), "the newer one first");
+    assert_eq!(client.ok(FIND_COMMIT, v![&*first])[0].pointer("/author"), Some(&"them".into()));
+    assert_eq!(state(&mut client), Some(7.into()));
+
+    // It goes on as the same actor whoever asks, and later than before whatever the time.
+    let mut next = Client::open(client.medium.files().snapshot(), LocalOptions::default());
+    let call = import(NULL, 500, 8, &v!["c", "b", false, "c", "never", false]);
+    let second = version(&next.ok(call.0, call.1));
+    assert_eq!(second, first.replace("1@", "2@"));
+    assert_eq!((get(&mut next, "b"), get(&mut next, "a")), (None, Some("own".into())));
+    assert_eq!(next.ok(VERSION, v!["c", "b", &*second])[0].pointer("/1"), Some(&(1000 << 16 | 1).into()));
+    assert_eq!(next.code(VERSION, v!["c", "never", &*second]), "NOT_FOUND");
+
+    // What is refused leaves nothing behind.
+    for (name, time, changes) in [
+        ("old", i64::MAX, v!["c", "x", true, 1]),
+        ("old", 1000, v!["$tags", "x", true, 1]),
+        ("old", 1000, v!["c", "x"]),
+        ("old", 1000, v!["c", "x", NULL, NULL, true, 1]),
+        ("", 1000, v!["c", "x", true, 1]),
+    ] {
+        assert_eq!(
+            next.code(IMPORT, [&v![name, NULL, time, 9][..], &changes].concat()),
+            "INVALID_ARGUMENT",
+            "{changes:?}"
+        );
+    }
+    assert_eq!(next.code(IMPORT, v!["old", NULL, "now", 9]), "INVALID_ARGUMENT");
+    assert_eq!((state(&mut next), get(&mut next, "x")), (Some(8.into()), None));
+    let options = LocalOptions { read_only: true, ..LocalOptions::default() };
+    let mut reader = Client::open(next.medium.files().snapshot(), options);
+    assert_eq!(reader.code(IMPORT, v!["old", NULL, 1000, 9]), "READ_ONLY");
+}
+
+#[test]
+fn an_import_that_is_sent_again_is_applied_once_and_the_next_writer_reads_it() {
+    for waits in [false, true] {
+        let mut client = Client::new();
+        client.ok(put("x", 0).0, put("x", 0).1);
+        client.medium.wait(waits);
+        let again = || import(with_token(1, 1), 1000, 7, &v!["c", "a", true, 1]);
+        let put_on_top = (PUT, v!["c", "a", NULL, NULL, NULL, 2]);
+        let further = import(with_token(2, 1), 2000, 8, &v!["c", "a", true, 3]);
+        let calls = client.submit(&[again(), again(), put_on_top, further, again()]);
+        client.run();
+        let versions: Vec<_> = calls.into_iter().map(|call| version(&client.reply(call).unwrap().unwrap())).collect();
+        assert!(versions[0] == versions[1] && versions[1] == versions[4], "{versions:?}");
+        assert_eq!(versions[3], versions[0].replace("1@", "2@"), "one actor, waits: {waits}");
+        assert_eq!(client.ok(INFO, v![])[0].pointer("/commits"), Some(&4.into()));
+        assert_eq!(client.ok(HEADS, v!["c", "a"])[0].as_array().map(<[_]>::len), Some(2));
+        let last = version(&client.ok(PUT, put("a", 4).1));
+        assert_eq!(client.ok(HEADS, v!["c", "a"])[0], v![last].into(), "it replaces all that was imported");
+        let mut next = Client::open(client.medium.files().snapshot(), LocalOptions::default());
+        let call = again();
+        assert_eq!(version(&next.ok(call.0, call.1)), versions[0]);
+    }
+}
+
 /// A crash at every storage state that a run of calls goes through, and everything sent again.
 #[test]
 fn nothing_is_doubled_or_lost_over_a_change_of_leader() {

@@ -38,6 +38,7 @@ export const API: Record<Kind, Record<string, string>> = {
     workspace: '("main") the workspace that all of this is about: there is one',
     commit: "(version or id) one commit",
     lineage: "({ collection, key, version }) what it came from",
+    importer: "(name) brings history from elsewhere, with its times",
     verify: "() checks every byte",
     export: "() the database as a tar stream",
     info: "() what it is, and where",
