@@ -3,6 +3,7 @@
 pub(crate) mod commit;
 pub(crate) mod crc;
 pub(crate) mod cursor;
+pub(crate) mod hash;
 pub(crate) mod value;
 pub(crate) mod varint;
 

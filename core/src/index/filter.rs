@@ -6,7 +6,10 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use crate::bug::{self, Bug};
+use crate::{
+    bug::{self, Bug},
+    codec::hash::spread,
+};
 use alloc::{boxed::Box, vec::Vec};
 use core::hint;
 
@@ -15,39 +18,8 @@ const LINE_BITS: u64 = 512;
 const BITS_PER_PART: u64 = 10;
 const PROBES: u32 = 7;
 
-// Odd constants with as many ones as zeros, those of wyhash.
-const SECRET_0: u64 = 0xa076_1d64_78bd_642f;
-const SECRET_1: u64 = 0xe703_7ed1_a0b4_28db;
-const SECRET_2: u64 = 0x8ebc_6af0_9c88_c6e3;
-const SECRET_3: u64 = 0x5899_65cc_7537_4cc3;
-
-fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    product as u64 ^ (product >> 64) as u64
-}
-
-fn halves(chunk: &[u8; 16]) -> (u64, u64) {
-    let whole = u128::from_le_bytes(*chunk);
-    (whole as u64, (whole >> 64) as u64)
-}
-
 /// The hash of the part of a key that filters are asked about. Part of the file format.
-///
-/// Folded 128-bit multiplication as in wyhash (Wang Yi, public domain), reduced to one lane: parts are short.
-pub(crate) fn filter_hash(part: &[u8]) -> u64 {
-    let (chunks, tail) = part.as_chunks::<16>();
-    let mut state = SECRET_0 ^ part.len() as u64;
-    for chunk in chunks {
-        let (low, high) = halves(chunk);
-        state = fold(low ^ SECRET_1, high ^ state);
-    }
-    let mut last = [0; 16];
-    for (to, from) in last.iter_mut().zip(tail) {
-        *to = *from;
-    }
-    let (low, high) = halves(&last);
-    fold(fold(low ^ SECRET_2, high ^ state) ^ SECRET_3, SECRET_0 ^ part.len() as u64)
-}
+pub(crate) use crate::codec::hash::hash as filter_hash;
 
 /// One cache line of the filter.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +40,7 @@ pub(crate) struct Probe {
 
 impl Probe {
     pub(crate) fn new(hash: u64) -> Probe {
-        let places = fold(hash, SECRET_1);
+        let places = spread(hash);
         let mut bits = Line([0; 8]);
         for probe in 0..PROBES {
             let bit = (places >> (probe * 9)) % LINE_BITS;

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{clock::Timestamp, limits};
 use alloc::vec::Vec;
-use core::{hash::BuildHasher, ops::Range};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use core::ops::Range;
+use hashbrown::HashTable;
 
 /// Where the records of a row's version stand: the value's, and right behind it the vectors'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,21 @@ pub(crate) struct Rows {
     /// The row before of the same document, or [`NONE`]. It has the first rows, and all once a row begins or ends: searches do
     /// without it.
     before: Vec<u32>,
-    hasher: DefaultHashBuilder,
+    hasher: KeyHasher,
+}
+
+/// Hashes keys, with a seed that whoever chooses keys does not know. In a module for browsers there is nothing to make one of,
+/// and the code that looks for it would be a kilobyte of the download.
+#[derive(Debug, Default)]
+struct KeyHasher(#[cfg(not(target_arch = "wasm32"))] hashbrown::DefaultHashBuilder);
+
+impl KeyHasher {
+    fn hash(&self, key: &[u8]) -> u64 {
+        #[cfg(not(target_arch = "wasm32"))]
+        return core::hash::BuildHasher::hash_one(&self.0, key);
+        #[cfg(target_arch = "wasm32")]
+        return crate::codec::hash::hash(key);
+    }
 }
 
 impl Rows {
@@ -159,10 +173,6 @@ impl Rows {
         self.len() >= limits::VECTOR_ROWS_MAX || self.keys.len() + key.len() > u32::MAX as usize
     }
 
-    fn hash(&self, key: &str) -> u64 {
-        self.hasher.hash_one(key.as_bytes())
-    }
-
     /// The number of a commit, which is the last one or a later one.
     fn number(&mut self, stamp: Stamp) -> u32 {
         if self.commits.last() != Some(&stamp.numbers()) {
@@ -175,7 +185,7 @@ impl Rows {
     /// have ended it. All keys have to be there.
     pub(crate) fn end(&mut self, key: &str, stamp: Option<Stamp>) {
         self.remember();
-        let found = self.newest.find(self.hash(key), |&row| self.key(row) == key).copied();
+        let found = self.newest.find(self.hasher.hash(key.as_bytes()), |&row| self.key(row) == key).copied();
         let Some(mut row) = found else { return };
         let Some(stamp) = stamp else {
             // It may be about a time of which any of the document's rows was alive. Behind one that is shared all are.
@@ -233,7 +243,7 @@ impl Rows {
     }
 
     fn remember_row(&mut self, row: u32) {
-        let hash = self.hash(self.key(row));
+        let hash = self.hasher.hash(self.key(row).as_bytes());
         let same = self.newest.find(hash, |&each| self.key(each) == self.key(row)).copied();
         self.before.push(same.unwrap_or(NONE));
         if let Some(same) = same {
@@ -246,7 +256,7 @@ impl Rows {
         let rehash = |&row: &u32| {
             let end_of = |row: usize| key_ends.get(row).map_or(0, |&end| end as usize);
             let start = (row as usize).checked_sub(1).map_or(0, end_of);
-            hasher.hash_one(keys.get(start..end_of(row as usize)).unwrap_or_default())
+            hasher.hash(keys.get(start..end_of(row as usize)).unwrap_or_default())
         };
         newest.insert_unique(hash, row, rehash);
     }

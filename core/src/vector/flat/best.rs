@@ -42,23 +42,22 @@ impl Best {
         }
     }
 
+    /// Sorts, and drops all but the best. A selection would be quicker, but this is due only each time that as many new ones
+    /// have been among the best.
     #[cold]
     fn shrink(&mut self) {
-        if self.keep == 0 {
-            self.found.clear();
-            self.threshold = f32::INFINITY;
-        } else if let Some(worst) = self.found.len().checked_sub(self.keep) {
-            let (_, entry, _) = self.found.select_nth_unstable(worst);
-            self.threshold = score(*entry);
-            self.found.copy_within(worst.., 0);
-            self.found.truncate(self.keep);
+        self.found.sort_unstable();
+        let worst = self.found.len().saturating_sub(self.keep);
+        self.found.copy_within(worst.., 0);
+        self.found.truncate(self.keep);
+        if self.found.len() == self.keep {
+            self.threshold = self.found.first().map_or(f32::INFINITY, |&worst| score(worst));
         }
     }
 
     /// The best, in order.
     pub(crate) fn into_sorted(mut self) -> Vec<(f32, u32)> {
         self.shrink();
-        self.found.sort_unstable();
         self.found.into_iter().rev().map(|entry| (score(entry), row(entry))).collect()
     }
 }
