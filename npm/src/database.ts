@@ -7,9 +7,9 @@ import { Importer } from "./importer.js";
 import { lineage, type Lineage, type LineageOptions } from "./lineage.js";
 import { checkName } from "./names.js";
 import { Operation } from "./protocol/operation.js";
+import type { Value } from "./protocol/value.js";
 import { readCommit, text, type Commit, type DocumentVersion } from "./protocol/words.js";
 import { throwIfAborted, type AbortOptions } from "./rows.js";
-import type { Value } from "./protocol/value.js";
 import type { Connection } from "./transport/connection.js";
 import { Workspace } from "./workspace.js";
 

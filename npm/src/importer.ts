@@ -1,10 +1,9 @@
 // Imports: history from elsewhere, with its own times.
 
 import { readEffect } from "./collection.js";
-import { KoruError } from "./error.js";
 import { Operation } from "./protocol/operation.js";
 import type { Value } from "./protocol/value.js";
-import { text, type CommitOptions, type VersionId } from "./protocol/words.js";
+import { text, writeMillis, type CommitOptions, type VersionId } from "./protocol/words.js";
 import type { Connection } from "./transport/connection.js";
 import { entriesOf, writeVectors, type PutVectors } from "./vectors.js";
 
@@ -50,10 +49,6 @@ export class Importer {
    * change counts, and a deletion of what the import never wrote has no effect. Resolves with the commit's version.
    */
   async commit(time: Date | number | bigint, changes: Iterable<ImportChange>, options: ImportOptions = {}): Promise<VersionId | undefined> {
-    const ms = time instanceof Date ? time.getTime() : time;
-    if (typeof ms !== "bigint" && !Number.isSafeInteger(ms)) {
-      throw new KoruError("INVALID_ARGUMENT", `the time is ${String(time)} and must be a Date, or whole milliseconds since 1970`);
-    }
     const { state = null, ...info } = options;
     // A generator may make calls itself, which must not come in the middle of this one.
     const all = [...changes];
@@ -62,7 +57,7 @@ export class Importer {
       (writer) => writer.string(this.name),
       info,
       (writer) => {
-        writer.value(ms);
+        writeMillis(writer, time, "the time");
         writer.value(state, "the state");
         for (const change of all) {
           writer.string(text(change.collection, "the name of a collection"));

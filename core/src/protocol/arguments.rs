@@ -83,9 +83,12 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A handle.
+    pub(super) fn int(&mut self, name: &str) -> Result<i64> {
+        self.int_or_null(name)?.ok_or_else(|| wrong(name, "an integer"))
+    }
+
     pub(super) fn handle(&mut self) -> Result<i64> {
-        self.int_or_null("handle")?.ok_or_else(|| wrong("handle", "an integer"))
+        self.int("handle")
     }
 
     pub(super) fn count_or_null(&mut self, name: &str) -> Result<Option<u64>> {

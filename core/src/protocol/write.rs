@@ -2,7 +2,7 @@
 
 use super::{
     Inner,
-    arguments::{Arguments, At, Reads, WriteInfo, wrong},
+    arguments::{Arguments, At, Reads, WriteInfo},
     read::encode,
     results::{self, Results},
     vectors,
@@ -169,7 +169,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
         }
         let appended = database.append(draft, epoch).await?;
         if imports {
-            // What becomes of it is told below.
+            // In this turn: whoever writes next must be able to read it. What becomes of it is told below.
             let _ = database.settle_all().await;
         }
         self.settle(turn, appended).await
@@ -218,7 +218,7 @@ impl<S: AsyncStorage + 'static> Inner<S> {
     pub(super) async fn import(&self, mut given: Arguments<'_>) -> Result<Results> {
         let name = given.text("name")?.into();
         let info = given.info()?;
-        let time_ms = given.int_or_null("time")?.ok_or_else(|| wrong("time", "an integer"))?;
+        let time_ms = given.int("time")?;
         let state = codec::value::decode(given.value("state")?)?;
         let import = Some(Import { name, actor: None, time_ms, state }.into());
         let version = self.make(Write { import, ..Write::new(info, changes(given, true)?) }, None).await?;

@@ -166,11 +166,16 @@ export function writeExpected(writer: Writer, expected: Expected): void {
 export type Expiry = number | bigint | Date;
 
 export function writeExpiry(writer: Writer, expiresAt: Expiry | undefined): void {
-  if (expiresAt === undefined) return writer.null();
-  const ms = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt;
-  if (typeof ms === "bigint") return writer.value(ms, "expiresAt");
+  if (expiresAt === undefined) writer.null();
+  else writeMillis(writer, expiresAt, "expiresAt");
+}
+
+/** A point in time, as milliseconds since 1970. */
+export function writeMillis(writer: Writer, time: Date | number | bigint, what: string): void {
+  const ms = time instanceof Date ? time.getTime() : time;
+  if (typeof ms === "bigint") return writer.value(ms, what);
   if (!Number.isSafeInteger(ms)) {
-    throw new KoruError("INVALID_ARGUMENT", `expiresAt is ${ms} and must be whole milliseconds since 1970, or a Date`);
+    throw new KoruError("INVALID_ARGUMENT", `${what} is ${ms} and must be whole milliseconds since 1970, or a Date`);
   }
   writer.integer(ms);
 }

@@ -51,7 +51,7 @@ impl Best {
         self.found.copy_within(worst.., 0);
         self.found.truncate(self.keep);
         if self.found.len() == self.keep {
-            self.threshold = self.found.first().map_or(f32::INFINITY, |&worst| score(worst));
+            self.threshold = self.found.first().map_or(f32::INFINITY, |&entry| score(entry));
         }
     }
 
